@@ -1,0 +1,320 @@
+"""The composition root: loads the engines, wires routes, serves."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from chat.errors import ChatError
+from chat.prompts import INSTRUCTIONS
+from chat.providers import Message, ProviderOptions, load_provider
+from voice import metrics
+from voice.audio import HEARD_RATE, Pcm
+from voice.clauses import Clauses
+from voice.engines import EngineOptions, Tts, load_engine
+from voice.errors import ConfigError, VoiceError
+from voice.gateway import Gateway
+from voice.guard import Guard
+from voice.session import Engines
+from voice.settings import Settings
+from voice.speakable import speak
+
+log = logging.getLogger(__name__)
+
+Say = Callable[[str], None]
+
+
+class Service:
+    """The running service: its engines once they are loaded, and what loading took."""
+
+    def __init__(self, settings: Settings, say: Say) -> None:
+        self.settings = settings
+        self.say = say
+        self.engines: Engines | None = None
+        self.loaded: dict[str, dict[str, Any]] = {}
+        """part -> engine, device, seconds"""
+        self.failure: str | None = None
+        self.settled = asyncio.Event()
+        """Loading is over, one way or the other."""
+        self.gateway = Gateway(settings, lambda: self.engines)
+
+    async def load(self) -> None:
+        """Load and warm all engines, saying what each part took. Raises `ConfigError`."""
+        settings = self.settings
+        parts: dict[str, Any] = {}
+        for kind, label in _PARTS.items():
+            began = time.perf_counter()
+            name, make = _loader(kind, settings)
+            part = await asyncio.to_thread(make)
+            await _warm(kind, part, settings)
+            took = time.perf_counter() - began
+            parts[kind] = part
+            device = getattr(part, "device", "cpu")
+            self.loaded[kind] = {"engine": name, "device": device, "seconds": round(took, 2)}
+            self.say(f"  {label:<19} {name:<34} {device:<5} {took:5.1f} s")
+        self.engines = Engines(**parts)
+
+    async def close(self) -> None:
+        """Give back what the engines hold."""
+        if self.engines is not None:
+            await self.engines.llm.close()
+
+
+_PARTS = {
+    "vad": "voice activity",
+    "turn": "turn detection",
+    "stt": "speech recognition",
+    "tts": "speech synthesis",
+    "llm": "language model",
+}
+
+
+def _loader(kind: str, settings: Settings) -> tuple[str, Callable[[], Any]]:
+    """The name of what is chosen for `kind`, and the blocking call that loads it."""
+    if kind == "llm":
+        options = provider_options(settings)
+        provider = provider_name(settings)
+        shown = f"{provider} {options.model}".strip()
+        return shown, lambda: load_provider(provider, options)
+    section = getattr(settings, kind)
+    model = getattr(section, "model", "")
+    threads = getattr(section, "threads", 1)
+    engine = EngineOptions(settings.weights, settings.device, threads, model)
+    return f"{section.engine} {model}".strip(), lambda: load_engine(kind, section.engine, engine)
+
+
+def provider_name(settings: Settings) -> str:
+    """The provider that `auto` stands for."""
+    if settings.llm.provider != "auto":
+        return settings.llm.provider
+    return "openai-compatible" if settings.llm.base_url else "llama-cpp"
+
+
+def provider_options(settings: Settings) -> ProviderOptions:
+    """What the language model's provider is told."""
+    llm = settings.llm
+    return ProviderOptions(
+        weights=settings.weights,
+        model=llm.model,
+        base_url=llm.base_url,
+        api_key=llm.api_key.get_secret_value(),
+        device=settings.device,
+        threads=llm.threads,
+        context_tokens=llm.context_tokens,
+        connect_timeout=llm.connect_timeout,
+        first_token_timeout=llm.first_token_timeout,
+        between_tokens_timeout=llm.between_tokens_timeout,
+    )
+
+
+async def _warm(kind: str, part: Any, settings: Settings) -> None:
+    """Pay the first call's costs now, on sound that no one said."""
+    noise = np.random.default_rng(0).normal(0, 0.01, HEARD_RATE).astype(np.float32)
+    match kind:
+        case "vad":
+            part.open().probability(noise[: part.frame])
+        case "turn":
+            await part.completion(noise)
+        case "stt":
+            await part.transcribe(noise, language="en")
+        case "tts":
+            if settings.tts.voice not in part.voices:
+                raise ConfigError(f"VIVAVOCE_TTS_VOICE: there is no voice {settings.tts.voice!r}")
+            await part.synthesize("Hello there.", voice=settings.tts.voice)
+        case "llm":
+            instructions = settings.llm.instructions or INSTRUCTIONS
+            try:
+                await part.warm([Message("system", instructions)])
+            except ChatError as error:
+                # It may come up later, and the page can say so; do not refuse to start.
+                log.warning("the language model does not answer yet: %s", error.message)
+
+
+def create_app(settings: Settings, say: Say = log.info) -> Starlette:
+    """The ASGI application; its engines load in the background once it is started."""
+    service = Service(settings, say)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        app.state.service = service
+        loading = asyncio.create_task(_load(service))
+        try:
+            yield
+        finally:
+            loading.cancel()
+            await service.close()
+
+    app = Starlette(
+        routes=_routes(service),
+        lifespan=lifespan,
+        middleware=[
+            Middleware(Guard, hosts=settings.allowed_hosts, origins=settings.allowed_origins)
+        ],
+    )
+    app.state.service = service
+    return app
+
+
+async def _load(service: Service) -> None:
+    try:
+        await service.load()
+    except (ConfigError, VoiceError, ChatError) as error:
+        service.failure = error.message
+    except Exception:
+        log.exception("loading failed")
+        service.failure = "loading failed; the log says why"
+    finally:
+        service.settled.set()
+
+
+def _routes(service: Service) -> list[BaseRoute]:
+    async def health(_: Request) -> Response:
+        return JSONResponse({"status": "alive"})
+
+    async def ready(_: Request) -> Response:
+        body = {"ready": service.engines is not None, "parts": service.loaded}
+        return JSONResponse(body, 200 if service.engines is not None else 503)
+
+    async def show_metrics(_: Request) -> Response:
+        waiting = sum(session.outbox.depth for session in service.gateway.sessions)
+        metrics.QUEUE.labels("outbox").set(waiting)
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    async def voices(_: Request) -> Response:
+        if service.engines is None:
+            return _not_ready()
+        known = service.engines.tts.voices.values()
+        shown = [
+            {"id": v.id, "language": v.language, "name": v.name, "gender": v.gender} for v in known
+        ]
+        return JSONResponse({"voices": shown, "default": service.settings.tts.voice})
+
+    async def languages(_: Request) -> Response:
+        if service.engines is None:
+            return _not_ready()
+        return JSONResponse({"languages": sorted(service.engines.stt.languages)})
+
+    return [
+        Route("/health", health),
+        Route("/ready", ready),
+        Route("/metrics", show_metrics),
+        Route("/v1/voices", voices),
+        Route("/v1/languages", languages),
+        WebSocketRoute("/v1/realtime", service.gateway.serve),
+        Mount("/", Page(directory=str(files("web")), html=True)),
+    ]
+
+
+def _not_ready() -> Response:
+    error = {"code": "not_ready", "message": "the models are still being loaded"}
+    return JSONResponse({"error": error}, 503, headers={"retry-after": "2"})
+
+
+class Page(StaticFiles):
+    """The browser client. Its files are asked for again at every load, answered by 304."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Serve a file of the page, never one of Python's."""
+        if path.endswith(".py") or "__pycache__" in path:
+            return Response(status_code=404)
+        response = await super().get_response(path, scope)
+        response.headers["cache-control"] = "no-cache"
+        return response
+
+
+def serve(settings: Settings, say: Say) -> None:
+    """Serve until interrupted. Raises `ConfigError` if that cannot begin or loading fails."""
+    _check_host(settings.host)
+    listener = _listen(settings.host, settings.port)
+    began = time.perf_counter()
+    app = create_app(settings, say)
+    service: Service = app.state.service
+    config = uvicorn.Config(
+        app,
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        ws_max_size=settings.limits.message_bytes,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=3,
+    )
+    server = uvicorn.Server(config)
+
+    async def run() -> None:
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        settled = asyncio.create_task(service.settled.wait())
+        await asyncio.wait((serving, settled), return_when=asyncio.FIRST_COMPLETED)
+        settled.cancel()
+        if service.failure is not None:
+            server.should_exit = True
+        elif not serving.done():
+            host, port = listener.getsockname()[:2]
+            shown = f"[{host}]" if ":" in host else host
+            say(f"Ready in {time.perf_counter() - began:.1f} s. Open http://{shown}:{port}")
+        await serving
+
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(run())
+    if service.failure is not None:
+        raise ConfigError(service.failure)
+
+
+async def speak_text(tts: Tts, text: str, *, voice: str, speed: float) -> Pcm:
+    """Speak a whole text, clause by clause as in a reply; 24 kHz."""
+    if voice not in tts.voices:
+        raise ConfigError(f"there is no voice {voice!r}")
+    language = tts.voices[voice].language
+    clauses = Clauses(language)
+    spoken: list[Pcm] = []
+    for clause in [*clauses.feed(text), *clauses.flush()]:
+        words = " ".join(piece.spoken for piece in speak(clause, language) if piece.spoken)
+        spoken.append((await tts.synthesize(words, voice=voice, speed=speed)).pcm)
+    return np.concatenate(spoken) if spoken else np.zeros(0, dtype=np.float32)
+
+
+def _check_host(host: str) -> None:
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise ConfigError(
+            f"VIVAVOCE_HOST={host} would open this server to others, and it has no accounts yet: "
+            "it serves loopback only (127.0.0.1, ::1). Put an authenticating proxy on the same "
+            "machine in front of it to reach it from elsewhere"
+        )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, proto)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {host} port {port} ({error.strerror}); "
+            "choose another with PORT= or VIVAVOCE_PORT"
+        ) from None
+    return listener

@@ -1,0 +1,218 @@
+"""The command `vivavoce`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import click
+import soundfile
+from pydantic import SecretStr
+
+from models import fetch as fetching
+from models import store
+from models.errors import ModelError
+from voice import app
+from voice.ask import ask as ask_server
+from voice.ask import read_sound
+from voice.audio import SPOKEN_RATE, Pcm
+from voice.engines import EngineOptions, load_engine
+from voice.errors import VoiceError
+from voice.settings import env_names, origins, read_settings, walk
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def plainly(command: Callable[P, R]) -> Callable[P, R]:
+    """Failures that a user can mend are one line on stderr and exit status 1, no traceback."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except (VoiceError, ModelError) as error:
+            raise click.ClickException(error.message) from None
+
+    return run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="vivavoce")
+def main() -> None:
+    """Vivavoce: a voice assistant you run yourself. You speak, it answers aloud.
+
+    Settings come from the command line, VIVAVOCE_* variables, and vivavoce.toml; `vivavoce config`
+    lists them all.
+    """
+
+
+@main.command()
+@click.option("--host", help="Address to listen on; loopback only.")
+@click.option("--port", type=int, help="Port to listen on.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder for weights and data.")
+@plainly
+def serve(host: str | None, port: int | None, data_dir: Path | None) -> None:
+    """Fetch what is missing, load the models and serve the assistant."""
+    settings = read_settings(host=host, port=port, data_dir=data_dir)
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    fetch_models(settings.weights, ("starter",))
+    app.serve(settings, click.echo)
+
+
+def fetch_models(weights: Path, sets: tuple[str, ...] | None) -> None:
+    """Bring the weights folder up to the manifest and say what that meant."""
+    report = fetching.fetch(weights, sets)
+    if report.fetched:
+        click.echo(f"Fetched and verified {len(report.fetched)} files into {weights}")
+    else:
+        click.echo(f"All {report.kept} model files are in {weights}")
+
+
+@main.group()
+def models() -> None:
+    """The weights: what there is, fetch them, verify them."""
+
+
+_data_dir = click.option(
+    "--data-dir", type=click.Path(path_type=Path), help="Folder for weights and data."
+)
+_sets = click.argument("sets", nargs=-1)
+
+
+@models.command("list")
+@_data_dir
+@plainly
+def list_models(data_dir: Path | None) -> None:
+    """Every model of the manifest, its size and licence, and whether it is here."""
+    weights = read_settings(data_dir=data_dir).weights
+    for row in store.status(weights):
+        size = f"{row.size / 1e6:.0f} MB"
+        click.echo(
+            f"{row.model:<14} {row.set:<8} {row.state:<10} {size:>8}  "
+            f"{row.licence:<12} {row.used_by}"
+        )
+
+
+@models.command("fetch")
+@_sets
+@_data_dir
+@plainly
+def fetch_command(sets: tuple[str, ...], data_dir: Path | None) -> None:
+    """Download and verify SETS or single models (the starter set if none is named)."""
+    fetch_models(read_settings(data_dir=data_dir).weights, sets or ("starter",))
+
+
+@models.command("verify")
+@_sets
+@_data_dir
+@plainly
+def verify_command(sets: tuple[str, ...], data_dir: Path | None) -> None:
+    """Hash every file of SETS again and compare with the manifest."""
+    weights = read_settings(data_dir=data_dir).weights
+    problems = store.verify(weights, sets or ("starter",))
+    for problem in problems:
+        click.echo(problem.message)
+    if problems:
+        raise click.ClickException(f"{len(problems)} files are not what the manifest says")
+    click.echo("All files are what the manifest says.")
+
+
+@main.command()
+@click.argument("question", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the answer here.")
+@click.option("--url", help="The server; this machine's if not given.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@plainly
+def ask(question: Path, output: Path | None, url: str | None, as_json: bool) -> None:
+    """Speak a sound file to a running server in real time and print its answer and the times."""
+    pcm = read_sound(question)
+    url = url or f"ws://127.0.0.1:{read_settings().port}/v1/realtime"
+    answer = asyncio.run(ask_server(url, pcm))
+    if output is not None:
+        write_sound(output, answer.pcm)
+    seconds = len(answer.pcm) / SPOKEN_RATE
+    if as_json:
+        shown = {
+            "transcript": answer.transcript,
+            "text": answer.text,
+            "seconds": seconds,
+            "times": answer.times,
+            "stages": answer.stages,
+        }
+        click.echo(json.dumps(shown, ensure_ascii=False))
+        return
+    click.echo(f"You said:  {answer.transcript}")
+    click.echo(f"Answer:    {answer.text}")
+    click.echo(f"Audio:     {seconds:.2f} s" + (f", written to {output}" if output else ""))
+    click.echo("Times after the last voiced sample:")
+    for name, at in sorted(answer.times.items(), key=lambda item: item[1]):
+        click.echo(f"  {name:<15} {at * 1000:7.0f} ms")
+    click.echo("Stages, as the server measured them:")
+    for name, took in answer.stages.items():
+        click.echo(f"  {name:<15} {took:7.0f} ms")
+
+
+@main.command()
+@click.argument("text")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="WAV file.")
+@click.option("--voice", help="One of the 54 voices, such as af_heart or bm_george.")
+@click.option("--speed", type=float, help="Rate of speech, 1 is natural.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder for weights and data.")
+@plainly
+def say(
+    text: str, output: Path, voice: str | None, speed: float | None, data_dir: Path | None
+) -> None:
+    """Speak TEXT into a sound file."""
+    settings = read_settings(data_dir=data_dir)
+    fetching.fetch(settings.weights, ("starter",))
+    options = EngineOptions(settings.weights, settings.device, settings.tts.threads)
+    tts = load_engine("tts", settings.tts.engine, options)
+    pcm = asyncio.run(
+        app.speak_text(
+            tts, text, voice=voice or settings.tts.voice, speed=speed or settings.tts.speed
+        )
+    )
+    write_sound(output, pcm)
+    click.echo(f"{len(pcm) / SPOKEN_RATE:.2f} s written to {output}")
+
+
+@main.command()
+@click.option("--help-all", is_flag=True, help="Say what each setting means.")
+@plainly
+def config(help_all: bool) -> None:
+    """Every setting, its value and where it came from. Secrets are masked."""
+    settings = read_settings()
+    meanings = {dotted: meaning for dotted, meaning, _ in walk(type(settings), settings)}
+    names = {dotted: name for name, dotted in env_names().items()}
+    for dotted, value, origin in origins(settings, {}):
+        click.echo(f"{names[dotted]:<40} {_shown(value):<28} {origin}")
+        if help_all:
+            click.echo(f"    {meanings[dotted]}")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return "********" if value.get_secret_value() else "(not set)"
+    if value in (None, "", ()):
+        return "(not set)"
+    return json.dumps(list(value)) if isinstance(value, tuple) else str(value)
+
+
+def write_sound(path: Path, pcm: Pcm) -> None:
+    """Write 24 kHz audio; raises `VoiceError` with code `cannot_write`."""
+    try:
+        soundfile.write(path, pcm, SPOKEN_RATE, subtype="PCM_16")
+    except (soundfile.LibsndfileError, OSError, TypeError, ValueError) as error:
+        raise VoiceError(f"{path} cannot be written: {error}", code="cannot_write") from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""The WebSocket: admit a client, receive, send, and say why when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from voice import metrics
+from voice.errors import BadEvent, Overloaded, VoiceError
+from voice.protocol import client, frames
+from voice.protocol import server as wire
+from voice.protocol.config import show
+from voice.requests import handle
+from voice.session import Engines, Session
+from voice.settings import Settings
+
+log = logging.getLogger(__name__)
+
+TRY_AGAIN_LATER = 1013
+POLICY_VIOLATION = 1008
+INTERNAL_ERROR = 1011
+GOING_AWAY = 1001
+
+CLOSE_CODES: dict[str, int] = {
+    "not_ready": TRY_AGAIN_LATER,
+    "too_many_sessions": TRY_AGAIN_LATER,
+    "client_too_slow": POLICY_VIOLATION,
+    "session_expired": GOING_AWAY,
+    "internal_error": INTERNAL_ERROR,
+}
+"""Why a session ends -> WebSocket close code (RFC 6455, section 7.4)."""
+
+
+class Gateway:
+    """Admits up to `limits.sessions` clients; `engines` gives None while models are loading."""
+
+    def __init__(self, settings: Settings, engines: Callable[[], Engines | None]) -> None:
+        self.settings = settings
+        self._engines = engines
+        self.sessions: set[Session] = set()
+
+    async def serve(self, socket: WebSocket) -> None:
+        """Serve one connection from its handshake to its end."""
+        extended = frames.SUBPROTOCOL in socket.scope.get("subprotocols", ())
+        # OpenAI's browser clients offer "realtime" among others and want it taken.
+        offered = socket.scope.get("subprotocols", ())
+        chosen = frames.SUBPROTOCOL if extended else ("realtime" if "realtime" in offered else None)
+        await socket.accept(subprotocol=chosen)
+        engines = self._engines()
+        refusal = self._refusal(engines)
+        if refusal is not None or engines is None:
+            await _end(socket, refusal or Overloaded("no models"))
+            return
+        await self._converse(socket, engines, extended=extended)
+
+    def _refusal(self, engines: Engines | None) -> VoiceError | None:
+        if engines is None:
+            refusal = VoiceError("the models are still being loaded", code="not_ready")
+        elif len(self.sessions) >= self.settings.limits.sessions:
+            refusal = Overloaded("this server is full; try again later", code="too_many_sessions")
+        else:
+            return None
+        metrics.REFUSED.labels(refusal.code).inc()
+        return refusal
+
+    async def _converse(self, socket: WebSocket, engines: Engines, *, extended: bool) -> None:
+        limits = self.settings.limits
+        ending: VoiceError | None = None
+        session: Session | None = None
+        try:
+            async with asyncio.timeout(limits.session_seconds), asyncio.TaskGroup() as group:
+                session = Session(engines, self.settings, group, extended=extended)
+                self.sessions.add(session)
+                metrics.SESSIONS.inc()
+                session.put(wire.SessionCreated(session=show(session.config, session.id)))
+                group.create_task(_send(socket, session))
+                group.create_task(_receive(socket, session))
+        except* (_Gone, WebSocketDisconnect):
+            pass  # the client left; the task group has ended everything it had started
+        except* Overloaded as group_error:
+            ending = _first(group_error)
+        except* TimeoutError:
+            ending = VoiceError("the session has lasted its full time", code="session_expired")
+        except* Exception as group_error:
+            log.error("a session failed", exc_info=group_error)
+            ending = VoiceError("internal error", code="internal_error")
+        finally:
+            if session is not None:
+                self.sessions.discard(session)
+                metrics.SESSIONS.dec()
+        if ending is not None:
+            metrics.ERRORS.labels(ending.code).inc()
+            await _end(socket, ending)
+
+
+class _Gone(Exception):
+    """The client closed the connection, or it broke."""
+
+
+async def _receive(socket: WebSocket, session: Session) -> None:
+    """Read messages until the client is gone, not faster than the limit."""
+    loop = asyncio.get_running_loop()
+    pause = 1 / session.settings.limits.messages_per_second
+    credit_until = loop.time()
+    while True:
+        message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise _Gone
+        # A client may be a second ahead of its rate; beyond that the socket fills up and it waits.
+        credit_until = max(credit_until + pause, loop.time())
+        if credit_until - loop.time() > 1:
+            await asyncio.sleep(pause)
+        if (text := message.get("text")) is not None:
+            await _take_text(session, text)
+        else:
+            await _take_frame(session, message["bytes"])
+
+
+async def _take_text(session: Session, text: str) -> None:
+    try:
+        event = client.decode(text)
+    except BadEvent as error:
+        session.fail(error, client.peek_event_id(text))
+        return
+    await handle(session, event)
+
+
+async def _take_frame(session: Session, data: bytes) -> None:
+    try:
+        if not session.extended:
+            raise BadEvent("binary messages are for vivavoce.v1 only", code="invalid_frame")
+        frame = frames.decode(data)
+        if frame.kind != frames.MICROPHONE:
+            raise BadEvent("only microphone frames go to the server", code="invalid_frame")
+        if len(frame.pcm) > session.settings.limits.append_bytes:
+            raise BadEvent("the frame holds too much audio", code="audio_too_large")
+    except BadEvent as error:
+        session.fail(error)
+        return
+    await session.hear(frame.pcm)
+
+
+async def _send(socket: WebSocket, session: Session) -> None:
+    """Send what the session puts out; raises `Overloaded` if the client does not read."""
+    patience = session.settings.limits.send_timeout
+    while True:
+        out = await session.outbox.get()
+        if session.extended:
+            turn = out.rev.turn if out.rev is not None else 0
+            data = wire.encode_vivavoce(out.message, turn)
+        else:
+            data = wire.encode_json(out.message)
+        try:
+            async with asyncio.timeout(patience):
+                if isinstance(data, bytes):
+                    await socket.send_bytes(data)
+                else:
+                    await socket.send_text(data)
+        except TimeoutError:
+            raise Overloaded("the client does not read", code="client_too_slow") from None
+        except (RuntimeError, OSError):
+            raise _Gone from None  # closed while we were sending
+        session.sent(out)
+
+
+async def _end(socket: WebSocket, error: VoiceError) -> None:
+    """Say why, then close with the code for it."""
+    if socket.application_state is not WebSocketState.CONNECTED:
+        return
+    detail = wire.ErrorDetail(type="server_error", code=error.code, message=error.message)
+    # The client may not be reading, or be gone already.
+    with suppress(TimeoutError, RuntimeError, OSError, WebSocketDisconnect):
+        async with asyncio.timeout(1):
+            await socket.send_text(wire.encode_json(wire.ErrorEvent(error=detail)))
+            await socket.close(CLOSE_CODES.get(error.code, INTERNAL_ERROR), error.code)
+
+
+def _first(group: BaseExceptionGroup[Overloaded]) -> VoiceError:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

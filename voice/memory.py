@@ -1,0 +1,122 @@
+"""What was said in a session: the conversation, and of each reply how much was heard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chat.conversation import Conversation, MessageItem
+from chat.conversation import Item as ChatItem
+from voice.errors import BadEvent
+from voice.heard import heard_chars
+from voice.items import from_wire, to_wire
+from voice.protocol.items import Item
+from voice.protocol.items import MessageItem as WireMessage
+from voice.response import Reply
+
+
+class Memory:
+    """The conversation of one session. It never holds a word of a reply that is not let out."""
+
+    def __init__(self, *, items: int, text_chars: int) -> None:
+        self.conversation = Conversation()
+        self._limit = items
+        self._text_chars = text_chars
+        self._spoken: dict[str, Reply | None] = {}
+        """Items with sound: the reply behind an assistant's message, None for a user's speech."""
+
+    @property
+    def last_id(self) -> str | None:
+        """The id of the newest item."""
+        ids = self.conversation.ids
+        return ids[-1] if ids else None
+
+    def add_speech(self, item_id: str, text: str | None) -> None:
+        """The user said something; None while it is being transcribed."""
+        self._spoken[item_id] = None
+        self.conversation.add(MessageItem(item_id, "user", text))
+
+    def add(self, item: Item, after: str | None) -> ChatItem:
+        """The client added an item; raises `BadEvent` or `ChatError`."""
+        made = from_wire(item, text_chars=self._text_chars)
+        self.conversation.add(made, after=after)
+        return made
+
+    def show(self, item_id: str) -> Item:
+        """The item as it appears on the wire; raises `ChatError` `item_not_found`."""
+        return to_wire(self.conversation.get(item_id), audio=item_id in self._spoken)
+
+    def forget(self, item_id: str) -> None:
+        """Take an item out; raises `ChatError` `item_not_found`."""
+        self.conversation.delete(item_id)
+        self._spoken.pop(item_id, None)
+
+    def overflow(self) -> list[str]:
+        """Drop the oldest items above the limit; returns their ids."""
+        ids = self.conversation.ids
+        oldest = list(ids[: max(0, len(ids) - self._limit)])
+        for item_id in oldest:
+            self.forget(item_id)
+        return oldest
+
+    def remember(self, reply: Reply) -> None:
+        """Bring the conversation up to what the reply has become. To be called again and again."""
+        if reply.plan.conversation_id is None or not reply.released.is_set():
+            return
+        for item in _items(reply):
+            item_id = str(item.id)
+            if item_id not in self.conversation:
+                self.conversation.add(from_wire(item, text_chars=2**63))
+                if reply.spoken and isinstance(item, WireMessage):
+                    self._spoken[item_id] = reply
+            elif isinstance(item, WireMessage) and not reply.cut:
+                self.conversation.set_text(item_id, reply.text)
+
+    def forget_reply(self, reply: Reply) -> list[str]:
+        """The reply never was; returns the ids of the items that went with it."""
+        ids = [item_id for item in _items(reply) if (item_id := str(item.id)) in self.conversation]
+        for item_id in ids:
+            self.forget(item_id)
+        return ids
+
+    def cut(self, reply: Reply, seconds: float) -> None:
+        """The listener heard no more than `seconds` of the reply's audio."""
+        self.remember(reply)
+        reply.cut = True
+        if reply.item_id in self.conversation:
+            text = reply.text
+            if reply.spoken:
+                text = text[: heard_chars(reply.words, seconds)]
+            self.conversation.truncate(reply.item_id, text)
+
+    def truncate(self, item_id: str, audio_end_ms: int) -> None:
+        """The client says how much was heard of an item.
+
+        Raises `BadEvent` `invalid_value` if the item has less audio than that or none at all.
+        """
+        self.conversation.get(item_id)
+        reply = self._spoken.get(item_id)
+        if reply is None:
+            raise BadEvent("this item has no reply audio", code="invalid_value", param="item_id")
+        duration = round(reply.seconds * 1000)
+        if not 0 <= audio_end_ms <= duration:
+            raise BadEvent(
+                f"the audio of this item is {duration} ms long",
+                code="invalid_value",
+                param="audio_end_ms",
+            )
+        self.cut(reply, audio_end_ms / 1000)
+
+    def played(self, item_id: str, audio_end_ms: int) -> Reply | None:
+        """The client reports how much it has played; returns the reply that belongs to."""
+        reply = self._spoken.get(item_id)
+        if reply is not None:
+            reply.heard = min(max(audio_end_ms / 1000, 0.0), reply.seconds)
+            if reply.cut:
+                self.cut(reply, reply.heard)
+        return reply
+
+
+def _items(reply: Reply) -> Iterable[Item]:
+    yield from reply.output
+    if reply.open:
+        yield reply.item("in_progress")

@@ -1,0 +1,104 @@
+"""What follows from a session's configuration: rules for turns, and the plan of a reply. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import UNSET
+
+from chat.conversation import Item
+from chat.prompts import INSTRUCTIONS, prompt
+from chat.providers import ChatOptions, Tool
+from voice.audio import HEARD_RATE
+from voice.dialog import Policy
+from voice.events import Rev
+from voice.protocol.client import ResponseParams
+from voice.protocol.config import SemanticVad, ServerVad, SessionConfig
+from voice.response import Plan
+from voice.settings import Settings
+
+
+def first_config(settings: Settings) -> SessionConfig:
+    """What a session begins with: OpenAI's defaults, our voice."""
+    return SessionConfig(
+        instructions=settings.llm.instructions,
+        voice=settings.tts.voice,
+        speed=settings.tts.speed,
+        turn_detection=ServerVad(
+            threshold=settings.vad.threshold,
+            prefix_padding_ms=settings.vad.prefix_ms,
+            silence_duration_ms=settings.turn.silence_ms,
+        ),
+    )
+
+
+def policy(config: SessionConfig, settings: Settings, *, request_follows: bool) -> Policy:
+    """How turns are taken under this configuration."""
+    turn = settings.turn
+    common: dict[str, Any] = {
+        "speculation": turn.speculation,
+        "interrupt": _samples(turn.interrupt_ms),
+        "reopen": _samples(turn.reopen_ms),
+        "max_turn": int(turn.max_seconds * HEARD_RATE),
+        "prefix": _samples(settings.vad.prefix_ms),
+        "request_follows": request_follows,
+    }
+    vad = config.turn_detection
+    if vad is None:
+        return Policy(detection="none", create_response=False, **common)
+    common["create_response"] = config.kind == "realtime" and vad.create_response is not False
+    common["interrupt_response"] = vad.interrupt_response is not False
+    if isinstance(vad, SemanticVad):
+        asked = vad.eagerness or "auto"
+        eagerness = turn.eagerness if asked == "auto" else asked
+        return Policy(detection="semantic_vad", eagerness=eagerness, **common)
+    if vad.prefix_padding_ms is not None:
+        common["prefix"] = _samples(vad.prefix_padding_ms)
+    silence = vad.silence_duration_ms
+    wait = _samples(turn.silence_ms if silence is None else silence)
+    return Policy(detection="server_vad", silence=wait, **common)
+
+
+def plan(
+    rev: Rev,
+    *,
+    config: SessionConfig,
+    settings: Settings,
+    wish: ResponseParams | None,
+    items: Iterable[Item],
+    previous_item_id: str | None,
+    conversation_id: str,
+    language: str,
+) -> Plan:
+    """The plan of a reply to `items`; `wish` is what the client wants different this time."""
+    wanted = wish or ResponseParams()
+    llm = settings.llm
+    asked = wanted.max_output_tokens or config.max_output_tokens
+    most = llm.max_tokens if asked == "inf" else min(int(asked), llm.max_tokens)
+    instructions = wanted.instructions or config.instructions or INSTRUCTIONS
+    specs = config.tools if wanted.tools is UNSET else wanted.tools
+    tools = tuple(Tool(s.name, s.description or "", s.parameters or {}) for s in specs)
+    choice = wanted.tool_choice or config.tool_choice
+    return Plan(
+        rev=rev,
+        messages=prompt(instructions, items, llm.context_tokens - most, tools=tools),
+        options=ChatOptions(
+            max_tokens=most,
+            temperature=llm.temperature,
+            tools=tools,
+            tool_choice=choice if isinstance(choice, str) else str(choice.get("name", "auto")),
+        ),
+        modality=wanted.output_modalities[0] if wanted.output_modalities else config.modality,
+        voice=config.voice,
+        language=language,
+        speed=config.speed,
+        conversation_id=None if wanted.conversation == "none" else conversation_id,
+        previous_item_id=previous_item_id,
+        metadata=wanted.metadata or None,
+        max_output_tokens=asked,
+    )
+
+
+def _samples(milliseconds: int) -> int:
+    return milliseconds * HEARD_RATE // 1000

@@ -1,0 +1,1 @@
+"""The wire: OpenAI Realtime events and the frames of `vivavoce.v1`. Pure."""

@@ -1,0 +1,155 @@
+"""One assistant turn: the language model's deltas become clauses, clauses become speech.
+
+What it makes goes out through `emit` as wire events in the order OpenAI documents; whether they
+are held, sent or dropped is not decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import aclosing
+from typing import Literal, Protocol
+
+from chat.errors import ChatError
+from chat.providers import Finished, Llm, TextDelta, ToolCall
+from voice.audio import SPOKEN_RATE, int16_from_pcm
+from voice.clauses import Clauses
+from voice.engines import Tts, Word
+from voice.errors import VoiceError
+from voice.heard import SpokenWord
+from voice.protocol import server as wire
+from voice.response import Reply, call_function, closing, open_message
+from voice.speakable import Piece, speak
+
+CHUNK = SPOKEN_RATE // 5
+"""Samples in one audio message: small enough to interrupt between, large enough to be cheap."""
+
+
+Room = Callable[[], Awaitable[None]]
+
+
+class Emit(Protocol):
+    """Takes what the reply makes; `seconds` of audio, `content` as in `Outgoing`."""
+
+    def __call__(
+        self, event: wire.ServerEvent, *, seconds: float = 0.0, content: bool = False
+    ) -> None: ...
+
+
+async def respond(
+    reply: Reply,
+    *,
+    llm: Llm,
+    tts: Tts,
+    emit: Emit,
+    room: Room,
+) -> None:
+    """Make the whole reply.
+
+    `room` waits as long as no further speech is wanted yet. Cancellation stops the model and the
+    synthesis; `closing` then says what ends the reply on the wire. Failures of the engines end it
+    here, as `response.done` `failed`.
+    """
+    plan = reply.plan
+    reply.stamp("started")
+    emit(wire.ResponseCreated(response=reply.response("in_progress")))
+    status: Literal["completed", "incomplete", "failed"] = "completed"
+    details = wire.StatusDetails(type="completed")
+    try:
+        async with aclosing(llm.respond(plan.messages, plan.options)) as deltas:
+            clauses = Clauses(plan.language)
+            async for delta in deltas:
+                reply.stamp("first_token")
+                match delta:
+                    case TextDelta(text) if plan.modality == "text":
+                        _write(reply, text, emit)
+                    case TextDelta(text):
+                        for clause in clauses.feed(text):
+                            await _say(reply, clause, tts, emit, room)
+                    case ToolCall():
+                        await _say_all(reply, clauses.flush(), tts, emit, room)
+                        _emit_all(call_function(reply, delta), emit)
+                    case Finished():
+                        reply.usage = delta
+            await _say_all(reply, clauses.flush(), tts, emit, room)
+        if reply.usage.reason == "length":
+            status = "incomplete"
+            details = wire.StatusDetails(type="incomplete", reason="max_output_tokens")
+    except (ChatError, VoiceError) as error:
+        status = "failed"
+        details = wire.StatusDetails(
+            type="failed",
+            error={"type": "server_error", "code": error.code, "message": error.message},
+        )
+    reply.stamp("made")
+    _emit_all(closing(reply, status, details), emit)
+
+
+def _write(reply: Reply, text: str, emit: Emit) -> None:
+    _emit_all(open_message(reply), emit)
+    reply.text += text
+    emit(wire.TextDelta(**reply.place(), delta=text), content=True)
+
+
+async def _say_all(reply: Reply, clauses: list[str], tts: Tts, emit: Emit, room: Room) -> None:
+    for clause in clauses:
+        await _say(reply, clause, tts, emit, room)
+
+
+async def _say(reply: Reply, clause: str, tts: Tts, emit: Emit, room: Room) -> None:
+    """Speak one clause of the reply's text."""
+    reply.stamp("first_clause")
+    pieces = speak(clause, reply.plan.language)
+    spoken = " ".join(piece.spoken for piece in pieces if piece.spoken)
+    await room()
+    speech = None
+    if spoken:
+        speech = await tts.synthesize(spoken, voice=reply.plan.voice, speed=reply.plan.speed)
+        reply.stamp("first_audio")
+    _emit_all(open_message(reply), emit)
+    place = reply.place()
+    before, start = len(reply.text), reply.seconds
+    reply.text += clause
+    emit(wire.TranscriptDelta(**place, delta=clause), content=True)
+    if speech is None:
+        return
+    reply.exact = reply.exact and speech.exact
+    words = _place_words(pieces, speech.words, before, start)
+    reply.words += words
+    times = [_word_time(reply.text, word) for word in words]
+    emit(wire.AudioWords(**place, words=times, exact=speech.exact), content=True)
+    for begin in range(0, len(speech.pcm), CHUNK):
+        chunk = speech.pcm[begin : begin + CHUNK]
+        length = len(chunk) / SPOKEN_RATE
+        reply.seconds += length
+        audio = wire.AudioDelta(**place, delta=int16_from_pcm(chunk))
+        emit(audio, seconds=length, content=True)
+
+
+def _place_words(
+    pieces: Iterable[Piece], words: tuple[Word, ...], chars: int, seconds: float
+) -> list[SpokenWord]:
+    """Displayed words of a clause that begins `chars` and `seconds` into the reply."""
+    placed = []
+    at = 0
+    for piece in pieces:
+        count = len(piece.spoken.split())
+        if count:
+            first, last = words[at], words[at + count - 1]
+            begin, end = seconds + first.start, seconds + last.end
+            placed.append(SpokenWord(chars + piece.start, chars + piece.end, begin, end))
+        at += count
+    return placed
+
+
+def _word_time(text: str, word: SpokenWord) -> wire.WordTime:
+    return wire.WordTime(
+        text=text[word.start_char : word.end_char],
+        start_ms=round(word.start * 1000),
+        end_ms=round(word.end * 1000),
+    )
+
+
+def _emit_all(events: Iterable[wire.ServerEvent], emit: Emit) -> None:
+    for event in events:
+        emit(event)

@@ -1,0 +1,150 @@
+"""What each client event does to its session."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from chat.errors import ChatError
+from voice import events as ev
+from voice.audio import HEARD_RATE
+from voice.errors import BadEvent
+from voice.protocol import client
+from voice.protocol import server as wire
+from voice.protocol.config import merge, resolve_voice
+from voice.session import Session
+
+SHORTEST_COMMIT = HEARD_RATE // 10
+"""A commit of less than 100 ms of audio is refused, as OpenAI does."""
+
+
+async def handle(session: Session, event: client.AnyClientEvent) -> None:
+    """Do what the client asks; what cannot be done is answered by an `error` event."""
+    try:
+        await _handle(session, event)
+    except (BadEvent, ChatError) as error:
+        session.fail(error, event.event_id)
+
+
+async def _handle(session: Session, event: client.AnyClientEvent) -> None:  # noqa: PLR0912
+    match event:
+        case client.AudioAppend():
+            await _append(session, event.audio)
+        case client.SessionUpdate():
+            _update(session, event)
+        case client.AudioCommit():
+            _commit(session)
+        case client.AudioClear():
+            session.follow(session.ears.flush())
+            session.feed(ev.AudioCleared(session.ears.tape.end))
+            session.ears.segmenter.reset()
+            session.put(wire.BufferCleared())
+        case client.ItemCreate():
+            _create(session, event)
+        case client.ItemRetrieve():
+            session.put(wire.ItemRetrieved(item=session.memory.show(event.item_id)))
+        case client.ItemTruncate():
+            _truncate(session, event)
+        case client.ItemDelete():
+            session.memory.forget(event.item_id)
+            session.put(wire.ItemDeleted(item_id=event.item_id))
+        case client.ResponseCreate():
+            _respond(session, event)
+        case client.ResponseCancel():
+            session.feed(ev.CancelRequested(), refers_to=event.event_id)
+        case client.OutputClear():
+            if session.dialog.replying:
+                session.feed(ev.CancelRequested(), refers_to=event.event_id)
+        case client.OutputPlayed():
+            _played(session, event)
+
+
+async def _append(session: Session, audio: bytes) -> None:
+    limit = session.settings.limits.append_bytes
+    if len(audio) > limit:
+        raise BadEvent(f"at most {limit} bytes at a time", code="audio_too_large", param="audio")
+    if len(audio) % 2:
+        raise BadEvent("the audio ends in half a sample", code="invalid_audio", param="audio")
+    await session.hear(audio)
+
+
+def _update(session: Session, event: client.SessionUpdate) -> None:
+    limits = session.settings.limits
+    changed = merge(
+        session.config,
+        event.session,
+        voices=frozenset(session.engines.tts.voices),
+        text_chars=limits.text_chars,
+        max_tools=limits.tools,
+    )
+    if changed.kind != session.config.kind and session.memory.last_id is not None:
+        raise BadEvent("the type of a session that has begun cannot change", param="session.type")
+    session.configure(changed)
+
+
+def _commit(session: Session) -> None:
+    session.follow(session.ears.flush())
+    end = session.ears.tape.end
+    if end - session.dialog.uncommitted < SHORTEST_COMMIT:
+        raise BadEvent(
+            "there is less than 100 ms of audio to commit", code="input_audio_buffer_commit_empty"
+        )
+    session.feed(ev.AudioCommitted(end))
+    session.ears.segmenter.reset()
+
+
+def _create(session: Session, event: client.ItemCreate) -> None:
+    after = event.previous_item_id if isinstance(event.previous_item_id, str) else None
+    made = session.memory.add(event.item, after)
+    previous = session.memory.conversation.previous_id(made.id)
+    item = session.memory.show(made.id)
+    session.put(wire.ItemAdded(item=item, previous_item_id=previous))
+    session.put(wire.ItemDone(item=item, previous_item_id=previous))
+    session.drop_oldest()
+
+
+def _truncate(session: Session, event: client.ItemTruncate) -> None:
+    if event.content_index != 0:
+        raise BadEvent("an item has one content part here", param="content_index")
+    session.memory.truncate(event.item_id, event.audio_end_ms)
+    session.put(
+        wire.ItemTruncated(
+            item_id=event.item_id,
+            content_index=event.content_index,
+            audio_end_ms=event.audio_end_ms,
+        )
+    )
+
+
+def _respond(session: Session, event: client.ResponseCreate) -> None:
+    if session.config.kind == "transcription":
+        raise BadEvent("a transcription session makes no responses", code="invalid_session_type")
+    wish = event.response if isinstance(event.response, client.ResponseParams) else None
+    special = wish is not None and wish != client.ResponseParams()
+    if wish is not None:
+        _check_wish(session, wish)
+    session.wish = wish if special else None
+    session.feed(ev.ResponseRequested(special=special), refers_to=event.event_id)
+
+
+def _check_wish(session: Session, wish: client.ResponseParams) -> None:
+    modalities: list[Literal["text", "audio"]] = wish.output_modalities or ["audio"]
+    if len(modalities) != 1:
+        raise BadEvent('either ["audio"] or ["text"]', param="response.output_modalities")
+    if wish.instructions and len(wish.instructions) > session.settings.limits.text_chars:
+        raise BadEvent("too long", code="too_long", param="response.instructions")
+    if wish.audio and wish.audio.output and wish.audio.output.voice:
+        resolve_voice(wish.audio.output.voice, frozenset(session.engines.tts.voices))
+    if wish.input:
+        raise BadEvent(
+            "a response of its own input is not supported; create the items first",
+            code="unsupported_parameter",
+            param="response.input",
+        )
+
+
+def _played(session: Session, event: client.OutputPlayed) -> None:
+    if not session.extended:
+        raise BadEvent("only for clients of vivavoce.v1", code="unknown_event", param="type")
+    reply = session.memory.played(event.item_id, event.audio_end_ms)
+    if reply is not None and event.done:
+        session.feed(ev.Played(reply.plan.rev.turn))

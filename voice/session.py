@@ -1,0 +1,438 @@
+"""One connection: owns its tasks and performs what its dialog decides.
+
+Everything here runs on one event loop and nothing between an event and its actions awaits, so
+there are no locks: an audio frame goes through VAD, segmenter and dialog in one call, and what the
+models answer comes back as another event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+from chat.conversation import MessageItem
+from chat.errors import ChatError
+from chat.providers import Llm
+from voice import events as ev
+from voice import metrics
+from voice.audio import HEARD_RATE, seconds
+from voice.dialog import Dialog
+from voice.ears import Ears
+from voice.engines import Stt, Transcript, Tts, TurnDetector, Vad
+from voice.errors import VoiceError
+from voice.events import Rev
+from voice.memory import Memory
+from voice.outbox import Outbox, Outgoing
+from voice.planning import first_config, plan, policy
+from voice.protocol import server as wire
+from voice.protocol.client import ResponseParams
+from voice.protocol.config import ServerVad, SessionConfig, show
+from voice.reply import respond
+from voice.response import Reply, closing
+from voice.settings import Settings
+
+TAIL = HEARD_RATE * 3 // 10
+"""Sound after the last voiced sample that recognition may still see: final consonants are quiet."""
+
+REMEMBERED = 3
+"""Replies kept at hand; the dialog refers to the newest only, the others may still be closing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """The models of this process, shared by all sessions."""
+
+    vad: Vad
+    turn: TurnDetector
+    stt: Stt
+    tts: Tts
+    llm: Llm
+
+
+class Session:
+    """A conversation with one client, from `session.created` to the end of the connection.
+
+    `group` is the task group everything it starts belongs to; `extended` says that the client
+    speaks `vivavoce.v1`.
+    """
+
+    def __init__(
+        self,
+        engines: Engines,
+        settings: Settings,
+        group: asyncio.TaskGroup,
+        *,
+        extended: bool,
+    ) -> None:
+        self.id = wire.new_id("sess")
+        self.engines = engines
+        self.settings = settings
+        self.extended = extended
+        self.config = first_config(settings)
+        limits = settings.limits
+        self.memory = Memory(items=limits.items, text_chars=limits.text_chars)
+        self.outbox: Outbox[wire.ServerEvent] = Outbox(
+            seconds=limits.outbound_seconds, messages=limits.outbound_messages
+        )
+        self.ears = Ears(
+            engines.vad, settings.vad, capacity=int(limits.buffer_seconds * HEARD_RATE)
+        )
+        self.dialog = Dialog(policy(self.config, settings, request_follows=extended))
+        self.wish: ResponseParams | None = None
+        """What the client asked of the next response, if anything special."""
+        self._group = group
+        self._loop = asyncio.get_running_loop()
+        self._conversation_id = wire.new_id("conv")
+        self._items: dict[int, str] = {}
+        """turn -> the item it is or will be"""
+        self._transcripts: dict[Rev, Transcript] = {}
+        self._committed: dict[Rev, float] = {}
+        """Committed turns whose transcript is on its way -> seconds of their speech."""
+        self._replies: dict[Rev, Reply] = {}
+        self._work: dict[Rev, set[asyncio.Task[None]]] = {}
+        self._stamps: dict[int, dict[str, float]] = {}
+        self._refers_to: str | None = None
+        """The `event_id` of the client event being handled, for errors."""
+
+    # --- what comes in
+
+    async def hear(self, data: bytes | memoryview) -> None:
+        """Microphone audio: PCM16 at 24 kHz, an even number of bytes."""
+        limit = HEARD_RATE * 4
+        for start in range(0, len(data), limit):
+            self.follow(self.ears.hear(data[start : start + limit]))
+            if start:
+                await asyncio.sleep(0)  # a long piece of audio must not starve the others
+        self.ears.tape.forget(self.dialog.wanted)
+        if self.ears.tape.start > self.dialog.wanted:
+            metrics.DROPPED.labels("buffer_full").inc()
+
+    def follow(self, happenings: Iterable[ev.Event]) -> None:
+        """Take events one after another."""
+        for event in happenings:
+            self.feed(event)
+
+    def feed(self, event: ev.Event, *, refers_to: str | None = None) -> None:
+        """Take one event and perform what follows from it; `refers_to` names the client event
+        behind it, for an error.
+        """
+        self._refers_to = refers_to
+        for action in self.dialog.feed(event):
+            self._perform(action)
+
+    def configure(self, changed: SessionConfig) -> None:
+        """Adopt a new configuration and tell the client."""
+        self.config = changed
+        vad = changed.turn_detection
+        threshold = vad.threshold if isinstance(vad, ServerVad) else None
+        self.ears.segmenter.threshold = threshold or self.settings.vad.threshold
+        rules = policy(changed, self.settings, request_follows=self.extended)
+        for action in self.dialog.adopt(rules):
+            self._perform(action)
+        self.put(wire.SessionUpdated(session=show(changed, self.id)))
+
+    def put(self, event: wire.ServerEvent) -> None:
+        """Send an event that belongs to no reply."""
+        self.outbox.put(Outgoing(event, None))
+
+    def fail(self, error: VoiceError | ChatError, event_id: str | None = None) -> None:
+        """Tell the client that something did not work; the session goes on."""
+        metrics.ERRORS.labels(error.code).inc()
+        self.put(wire.ErrorEvent(error=_detail(error, event_id)))
+
+    def sent(self, out: Outgoing[wire.ServerEvent]) -> None:
+        """A message has been handed to the client's socket."""
+        reply = self._replies.get(out.rev) if out.rev is not None else None
+        if reply is None or out.rev is None or not out.seconds:
+            return
+        reply.sent += out.seconds
+        if reply.first_sent is None:
+            reply.first_sent = self._loop.time()
+            self._report(reply)
+        self.feed(ev.AudioSent(out.rev, int(out.seconds * HEARD_RATE)))
+
+    # --- what is to be done
+
+    def _perform(self, action: ev.Action) -> None:
+        match action:
+            case ev.OpenTurn(turn, at):
+                self._items[turn] = wire.new_id("item")
+                ms = at * 1000 // HEARD_RATE
+                self.put(wire.SpeechStarted(item_id=self._items[turn], audio_start_ms=ms))
+            case ev.DropTurn(turn, at):
+                ms = at * 1000 // HEARD_RATE
+                self.put(wire.SpeechStopped(item_id=self._items.pop(turn), audio_end_ms=ms))
+            case ev.Transcribe(rev, start, end, final):
+                self._note_pause(rev, end, final=final)
+                self._launch(rev, self._transcribe(rev, start, end))
+            case ev.Score(rev, start, end):
+                self._launch(rev, self._score(rev, start, end))
+            case ev.Abandon(rev):
+                self._abandon(rev)
+            case ev.Commit(rev, start, end):
+                self._commit(rev, start, end)
+            case ev.Reopen(rev):
+                self._reopen(rev)
+            case ev.Respond(rev, held):
+                self._respond(rev, held=held)
+            case ev.Release(rev):
+                self._release(self._replies[rev])
+            case ev.Cancel(rev, reason):
+                self._cancel(self._replies[rev], reason)
+            case ev.Refuse(code, message):
+                self.wish = None
+                self.fail(VoiceError(message, code=code), self._refers_to)
+
+    def _launch(self, rev: Rev, work: Coroutine[Any, Any, None]) -> None:
+        task = self._group.create_task(work)
+        tasks = self._work.setdefault(rev, set())
+        tasks.add(task)
+        task.add_done_callback(partial(self._landed, rev))
+
+    def _landed(self, rev: Rev, task: asyncio.Task[None]) -> None:
+        tasks = self._work.get(rev, set())
+        tasks.discard(task)
+        if not tasks:
+            self._work.pop(rev, None)
+
+    def _stop(self, rev: Rev) -> None:
+        for task in self._work.pop(rev, ()):
+            task.cancel()
+
+    async def _transcribe(self, rev: Rev, start: int, end: int) -> None:
+        pcm = self.ears.tape.read(start, end + TAIL)
+        transcription = self.config.transcription
+        language = transcription.language if transcription else None
+        try:
+            heard = await self.engines.stt.transcribe(
+                pcm, language=language or self.settings.stt.language
+            )
+        except VoiceError as error:
+            self._transcription_failed(rev, error)
+            heard = Transcript("", language or "en")
+        self._stamp(rev.turn, "transcribed")
+        self._transcripts[rev] = heard
+        if rev in self._committed:
+            self._tell_transcript(rev)
+        self.feed(ev.Transcribed(rev, heard.text))
+
+    async def _score(self, rev: Rev, start: int, end: int) -> None:
+        pcm = self.ears.tape.read(start, end)
+        probability: float | None = None
+        try:
+            probability = await self.engines.turn.completion(pcm)
+        except VoiceError as error:
+            metrics.ERRORS.labels(error.code).inc()  # the transcript and the silence decide alone
+        self.feed(ev.Scored(rev, probability))
+
+    # --- the user's turn
+
+    def _commit(self, rev: Rev, start: int, end: int) -> None:
+        metrics.TURNS.inc()
+        self._stamp(rev.turn, "committed")
+        spoken = rev.turn in self._items
+        item_id = self._items.setdefault(rev.turn, wire.new_id("item"))
+        previous = self.memory.last_id
+        if spoken:
+            ms = end * 1000 // HEARD_RATE
+            self.put(wire.SpeechStopped(item_id=item_id, audio_end_ms=ms))
+        self.put(wire.BufferCommitted(item_id=item_id, previous_item_id=previous))
+        self._committed[rev] = seconds(end - start, HEARD_RATE)
+        self.memory.add_speech(item_id, None)
+        item = self.memory.show(item_id)
+        self.put(wire.ItemAdded(item=item, previous_item_id=previous))
+        self.put(wire.ItemDone(item=item, previous_item_id=previous))
+        self.drop_oldest()
+        if rev in self._transcripts:
+            self._tell_transcript(rev)
+
+    def _tell_transcript(self, rev: Rev) -> None:
+        spoken = self._committed.pop(rev)
+        heard = self._transcripts[rev]
+        item_id = self._items[rev.turn]
+        if item_id not in self.memory.conversation:
+            return  # the client deleted it meanwhile
+        self.memory.conversation.set_text(item_id, heard.text)
+        if self.config.transcription is None:
+            return
+        if heard.text:
+            self.put(wire.TranscriptionDelta(item_id=item_id, delta=heard.text))
+        usage = wire.Duration(spoken)
+        self.put(wire.TranscriptionCompleted(item_id=item_id, transcript=heard.text, usage=usage))
+
+    def _transcription_failed(self, rev: Rev, error: VoiceError) -> None:
+        metrics.ERRORS.labels(error.code).inc()
+        if rev in self._committed:
+            detail = _detail(error, None)
+            self.put(wire.TranscriptionFailed(item_id=self._items[rev.turn], error=detail))
+
+    def _reopen(self, rev: Rev) -> None:
+        gone: list[wire.ServerEvent] = []
+        reply = self._replies.pop(rev, None)
+        self._stop(rev)
+        if reply is not None:
+            details = wire.StatusDetails(type="cancelled", reason="turn_detected")
+            gone += closing(reply, "cancelled", details) if not reply.done else []
+            gone += [wire.ItemDeleted(item_id=i) for i in self.memory.forget_reply(reply)]
+        item_id = self._items.pop(rev.turn)
+        if item_id in self.memory.conversation:
+            self.memory.forget(item_id)
+            gone.append(wire.ItemDeleted(item_id=item_id))
+        self._committed.pop(rev, None)
+        self.outbox.cut(rev, gone)
+
+    def _abandon(self, rev: Rev) -> None:
+        self._stop(rev)
+        self.outbox.drop(rev)
+        metrics.ABANDONED.inc()
+        reply = self._replies.pop(rev, None)
+        if reply is not None:
+            metrics.WASTED_CHARS.inc(len(reply.text))
+            metrics.WASTED_SPEECH.inc(reply.seconds)
+
+    def drop_oldest(self) -> None:
+        """Keep the conversation within its limit."""
+        for item_id in self.memory.overflow():
+            self.put(wire.ItemDeleted(item_id=item_id))
+
+    # --- replies
+
+    def _respond(self, rev: Rev, *, held: bool) -> None:
+        items = list(self.memory.conversation)
+        previous = self.memory.last_id
+        heard = self._transcripts.get(rev)
+        item_id = self._items.get(rev.turn)
+        if heard and item_id and item_id not in self.memory.conversation:
+            items.append(MessageItem(item_id, "user", heard.text))
+            previous = item_id
+        made = plan(
+            rev,
+            config=self.config,
+            settings=self.settings,
+            wish=self.wish,
+            items=items,
+            previous_item_id=previous,
+            conversation_id=self._conversation_id,
+            language=self.engines.tts.voices[self.config.voice].language,
+        )
+        reply = Reply(made)
+        self.wish = None
+        for old in list(self._replies)[:-REMEMBERED]:
+            del self._replies[old]
+        self._replies[rev] = reply
+        if held:
+            self.outbox.hold(rev)
+        else:
+            self._release(reply)
+        if self._says_nothing(rev):
+            self._emit(reply, wire.ResponseCreated(response=reply.response("in_progress")))
+            done = wire.StatusDetails(type="completed")
+            for event in closing(reply, "completed", done):
+                self._emit(reply, event)
+            self.feed(ev.ReplyEnded(rev))
+        else:
+            self._launch(rev, self._make(reply))
+
+    def _says_nothing(self, rev: Rev) -> bool:
+        heard = self._transcripts.get(rev)
+        return heard is not None and not heard.text
+
+    async def _make(self, reply: Reply) -> None:
+        await respond(
+            reply,
+            llm=self.engines.llm,
+            tts=self.engines.tts,
+            emit=partial(self._emit, reply),
+            room=partial(self._room, reply),
+        )
+        self.memory.remember(reply)
+        metrics.REPLIES.labels(reply.usage.reason).inc()
+        self.feed(ev.ReplyEnded(reply.plan.rev))
+
+    def _emit(
+        self,
+        reply: Reply,
+        event: wire.ServerEvent,
+        *,
+        seconds: float = 0.0,
+        content: bool = False,
+    ) -> None:
+        if isinstance(event, wire.ItemAdded | wire.ItemDone):
+            self.memory.remember(reply)
+        if isinstance(event, wire.EXTENSIONS) and not self.extended:
+            return
+        self.outbox.put(Outgoing(event, reply.plan.rev, seconds, content))
+
+    async def _room(self, reply: Reply) -> None:
+        """Wait until more of the reply's speech is wanted."""
+        if self.settings.turn.speculation == "llm":
+            await reply.released.wait()
+        await self.outbox.room()
+        if reply.first_sent is not None:
+            # Speech far ahead of the listener is wasted if they interrupt.
+            ahead = reply.seconds - (self._loop.time() - reply.first_sent)
+            await asyncio.sleep(max(0.0, ahead - self.settings.tts.lead_seconds))
+
+    def _release(self, reply: Reply) -> None:
+        reply.released.set()
+        self.memory.remember(reply)
+        self.outbox.release(reply.plan.rev)
+
+    def _cancel(self, reply: Reply, reason: Literal["turn_detected", "client_cancelled"]) -> None:
+        rev = reply.plan.rev
+        self._stop(rev)
+        last: list[wire.ServerEvent] = []
+        self.memory.cut(reply, self._heard_seconds(reply))
+        if not reply.done:
+            details = wire.StatusDetails(type="cancelled", reason=reason)
+            last += closing(reply, "cancelled", details)
+            metrics.REPLIES.labels("cancelled").inc()
+        if self.extended:
+            last.append(wire.OutputCleared(response_id=reply.id))
+        self.outbox.cut(rev, last)
+
+    def _heard_seconds(self, reply: Reply) -> float:
+        if reply.heard is not None:
+            return reply.heard
+        if reply.first_sent is None:
+            return 0.0
+        return min(reply.sent, self._loop.time() - reply.first_sent)
+
+    # --- times
+
+    def _stamp(self, turn: int, name: str) -> None:
+        self._stamps.setdefault(turn, {})[name] = self._loop.time()
+
+    def _note_pause(self, rev: Rev, end: int, *, final: bool) -> None:
+        now = self._loop.time()
+        spoke = now - seconds(self.ears.tape.end - end, HEARD_RATE)
+        stamps = self._stamps.setdefault(rev.turn, {})
+        stamps.update(transcribing=now, spoke=spoke)
+        if not final:
+            stamps["paused"] = now
+
+    def _report(self, reply: Reply) -> None:
+        """The reply has become audible: its times are known."""
+        stamps = self._stamps.pop(reply.plan.rev.turn, {}) | reply.stamps
+        stamps["sent"] = reply.first_sent or 0.0
+        took = metrics.stages(stamps)
+        for stage, value in took.items():
+            metrics.STAGE.labels(stage).observe(max(0.0, value))
+        if self.extended:
+            shown = {stage: round(value * 1000, 1) for stage, value in took.items()}
+            turn = reply.plan.rev.turn
+            self.put(wire.Timings(response_id=reply.id, turn=turn, stages=shown))
+
+
+def _detail(error: VoiceError | ChatError, event_id: str | None) -> wire.ErrorDetail:
+    asked = isinstance(error, VoiceError) and error.code != "internal_error"
+    return wire.ErrorDetail(
+        type="invalid_request_error" if asked else "server_error",
+        code=error.code,
+        message=error.message,
+        param=getattr(error, "param", None),
+        event_id=event_id,
+    )
