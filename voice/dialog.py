@@ -96,6 +96,8 @@ class _Turn:
     asked: bool = False
     """Once committed: that reply was asked for by the client, so it comes even to silence."""
     answered: bool = False
+    used: bool = False
+    """A reply to the present revision has been started, so another needs another `Rev`."""
 
     @property
     def rev(self) -> Rev:
@@ -227,7 +229,7 @@ class Dialog:
     def _abandon(self, turn: _Turn) -> list[Action]:
         reply = self._reply
         busy = turn.transcribing or turn.transcript is not None or turn.scoring
-        if reply is not None and reply.held:
+        if reply is not None and reply.held and reply.rev == turn.rev:
             self._reply = None
         turn.transcript, turn.transcribing = None, False
         turn.probability, turn.scoring = None, False
@@ -240,6 +242,7 @@ class Dialog:
         turn.speaking = False
         turn.end = at
         turn.revision += 1
+        turn.used = False
         if turn.over_reply and self._reply_sounds() and self.policy.interrupt_response:
             # Too short to interrupt: whoever it was, the reply goes on and the floor is its own.
             return self._drop(turn)
@@ -375,18 +378,29 @@ class Dialog:
         wanted = expected and self.policy.speculation in ("llm", "tts") and not self.replying
         if not turn.transcript or not wanted:
             return []
-        self._reply = _Reply(turn.rev, held=True)
-        return [Respond(turn.rev, held=True)]
+        turn.used = True
+        return self._begin(turn.rev, held=True)
+
+    def _begin(self, rev: Rev, *, held: bool) -> list[Action]:
+        """Start a reply; one that was prepared and never wanted makes room for it."""
+        actions = self._forget_held()
+        self._reply = _Reply(rev, held=held)
+        return [*actions, Respond(rev, held=held)]
+
+    def _forget_held(self) -> list[Action]:
+        """Abandon a reply that was prepared and turned out not to be wanted."""
+        reply = self._reply
+        if reply is None or not reply.held:
+            return []
+        self._reply = None
+        return [Abandon(reply.rev)]
 
     def _answer(self, turn: _Turn) -> list[Action]:
         """The turn is committed and its transcript known: reply, if one is wanted."""
         reply = self._reply
         if not turn.respond:
             expected = self.policy.request_follows and reply is not None and reply.rev == turn.rev
-            if reply is None or not reply.held or expected:
-                return []
-            self._reply = None
-            return [Abandon(reply.rev)]
+            return [] if expected else self._forget_held()
         if reply is not None and reply.held and reply.rev == turn.rev:
             reply.held = False
             turn.respond, turn.answered = False, True
@@ -394,8 +408,13 @@ class Dialog:
         if self.replying or not (turn.transcript or turn.asked):
             return []
         turn.respond, turn.answered = False, True
-        self._reply = _Reply(turn.rev, held=False)
-        return [Respond(turn.rev, held=False)]
+        rev = self._next_rev() if turn.used else turn.rev
+        return self._begin(rev, held=False)
+
+    def _next_rev(self) -> Rev:
+        """For a reply that no pause of the user's began."""
+        self._turns += 1
+        return Rev(self._turns, 0)
 
     def _scored(self, rev: Rev, probability: float | None) -> list[Action]:
         turn = self._turn
@@ -419,18 +438,10 @@ class Dialog:
         if held is not None and turn is not None and held.rev == turn.rev and not special:
             turn.respond = True
             return self._answer(turn)
-        actions: list[Action] = []
-        if held is not None:
-            # Its revision is used up: what is said now must not be mistaken for it.
-            actions.append(Abandon(held.rev))
-            self._reply = None
-        elif turn is not None and not turn.answered:
+        if held is None and turn is not None and not turn.answered:
             turn.respond = turn.asked = True
             return [] if turn.transcribing else self._answer(turn)
-        self._turns += 1
-        rev = Rev(self._turns, 0)
-        self._reply = _Reply(rev, held=False)
-        return [*actions, Respond(rev, held=False)]
+        return self._begin(self._next_rev(), held=False)
 
     def _cancel_by_client(self) -> list[Action]:
         reply = self._reply

@@ -132,7 +132,7 @@ class LlmSettings(Section):
     instructions: str = Field("", description="System prompt; empty takes the built-in one.")
     max_tokens: int = Field(512, ge=1, le=32_768, description="Longest reply, in tokens.")
     temperature: float = Field(0.6, ge=0, le=2, description="Sampling temperature.")
-    context_tokens: int = Field(4096, ge=512, description="Context given to the model, in tokens.")
+    context_tokens: int = Field(2048, ge=512, description="Context given to the model, in tokens.")
     threads: Threads = Field(
         1,
         description="CPU threads of the embedded model; on two cores a second one slows the "

@@ -1,0 +1,318 @@
+"""Who has the floor: tables of events in and actions out, and what must hold for any events."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from voice import events as ev
+from voice.audio import HEARD_RATE
+from voice.dialog import Dialog, Policy
+from voice.events import Rev
+
+S = HEARD_RATE
+SEMANTIC = Policy()
+PTT = Policy(detection="none", create_response=False, request_follows=True)
+SERVER = Policy(detection="server_vad")
+
+
+def feed(dialog: Dialog, *events: ev.Event) -> list[ev.Action]:
+    return [action for event in events for action in dialog.feed(event)]
+
+
+def test_a_pause_starts_transcript_and_score_of_the_turn_so_far() -> None:
+    actions = feed(Dialog(SEMANTIC), ev.SpeechStarted(S), ev.SpeechPaused(2 * S))
+    start = S - SEMANTIC.prefix
+    assert actions == [
+        ev.OpenTurn(1, start),
+        ev.Transcribe(Rev(1, 1), start, 2 * S, final=False),
+        ev.Score(Rev(1, 1), start, 2 * S),
+    ]
+
+
+def test_a_transcript_starts_a_held_reply_and_commit_releases_it() -> None:
+    dialog = Dialog(SEMANTIC)
+    feed(dialog, ev.SpeechStarted(S), ev.SpeechPaused(2 * S))
+    assert feed(dialog, ev.Transcribed(Rev(1, 1), "Hello.")) == [ev.Respond(Rev(1, 1), held=True)]
+    assert feed(dialog, ev.Scored(Rev(1, 1), 0.99)) == []
+    assert feed(dialog, ev.Elapsed(2 * S + S // 8)) == []
+    actions = feed(dialog, ev.Elapsed(2 * S + S))
+    assert actions[0] == ev.Commit(Rev(1, 1), S - SEMANTIC.prefix, 2 * S)
+    assert actions[1:] == [ev.Release(Rev(1, 1))]
+
+
+def test_speech_that_goes_on_abandons_the_revision() -> None:
+    dialog = Dialog(SEMANTIC)
+    feed(dialog, ev.SpeechStarted(S), ev.SpeechPaused(2 * S), ev.Transcribed(Rev(1, 1), "I"))
+    assert feed(dialog, ev.SpeechStarted(3 * S)) == [ev.Abandon(Rev(1, 1))]
+    assert feed(dialog, ev.Transcribed(Rev(1, 1), "stale"), ev.Scored(Rev(1, 1), 1.0)) == []
+    assert feed(dialog, ev.SpeechPaused(4 * S))[0] == ev.Transcribe(
+        Rev(1, 2), S - SEMANTIC.prefix, 4 * S, final=False
+    )
+
+
+def test_the_detector_is_asked_again_while_the_silence_lasts() -> None:
+    dialog = Dialog(SEMANTIC)
+    feed(dialog, ev.SpeechStarted(S), ev.SpeechPaused(2 * S))
+    feed(dialog, ev.Scored(Rev(1, 1), 0.01), ev.Transcribed(Rev(1, 1), "and"))
+    assert feed(dialog, ev.Elapsed(2 * S + S // 10)) == []
+    assert feed(dialog, ev.Elapsed(2 * S + S // 4)) == [
+        ev.Score(Rev(1, 1), S - SEMANTIC.prefix, 2 * S + S // 4)
+    ]
+
+
+def test_server_vad_ends_a_turn_by_silence_alone() -> None:
+    dialog = Dialog(SERVER)
+    feed(dialog, ev.SpeechStarted(S), ev.SpeechPaused(2 * S))
+    assert feed(dialog, ev.Elapsed(2 * S + SERVER.silence - 1)) == []
+    assert feed(dialog, ev.Elapsed(2 * S + SERVER.silence)) == [
+        ev.Commit(Rev(1, 1), S - SERVER.prefix, 2 * S)
+    ]
+    assert feed(dialog, ev.Transcribed(Rev(1, 1), "Hi.")) == [ev.Respond(Rev(1, 1), held=False)]
+
+
+def test_nothing_understood_is_not_answered() -> None:
+    dialog = Dialog(SERVER)
+    feed(dialog, ev.SpeechStarted(S), ev.SpeechPaused(2 * S), ev.Elapsed(4 * S))
+    assert feed(dialog, ev.Transcribed(Rev(1, 1), "")) == []
+
+
+def answering(policy: Policy = SEMANTIC) -> Dialog:
+    """A dialog whose first reply is being made and has been heard a little."""
+    dialog = Dialog(policy)
+    feed(dialog, ev.SpeechStarted(S), ev.SpeechPaused(2 * S), ev.Transcribed(Rev(1, 1), "Hello."))
+    feed(dialog, ev.Elapsed(4 * S), ev.AudioSent(Rev(1, 1), 5 * S))
+    assert dialog.replying
+    return dialog
+
+
+def test_speech_over_a_reply_interrupts_it_once_it_is_long_enough() -> None:
+    dialog = answering()
+    feed(dialog, ev.SpeechStarted(5 * S))
+    assert feed(dialog, ev.Elapsed(5 * S + SEMANTIC.interrupt - 1)) == []
+    late = 5 * S + SEMANTIC.interrupt
+    assert feed(dialog, ev.Elapsed(late)) == [ev.Cancel(Rev(1, 1), "turn_detected")]
+    assert feed(dialog, ev.Elapsed(late + 1)) == []
+
+
+def test_a_short_sound_over_a_reply_is_dropped() -> None:
+    dialog = answering()
+    feed(dialog, ev.SpeechStarted(5 * S), ev.Elapsed(5 * S + 100, 0))
+    assert feed(dialog, ev.SpeechPaused(5 * S + 100)) == [ev.DropTurn(2, 5 * S + 100)]
+    assert dialog.replying
+
+
+def test_audio_that_is_still_draining_can_be_interrupted() -> None:
+    dialog = answering()
+    feed(dialog, ev.ReplyEnded(Rev(1, 1)), ev.SpeechStarted(5 * S))
+    assert ev.Cancel(Rev(1, 1), "turn_detected") in feed(dialog, ev.Elapsed(6 * S))
+
+
+def test_a_reply_that_has_been_played_is_over() -> None:
+    dialog = answering()
+    feed(dialog, ev.ReplyEnded(Rev(1, 1)), ev.Elapsed(10 * S), ev.SpeechStarted(10 * S))
+    assert feed(dialog, ev.Elapsed(11 * S)) == []
+
+
+def test_the_client_may_say_that_everything_has_been_played() -> None:
+    dialog = answering()
+    feed(dialog, ev.ReplyEnded(Rev(1, 1)), ev.Elapsed(5 * S), ev.Played(1), ev.SpeechStarted(5 * S))
+    assert feed(dialog, ev.Elapsed(6 * S)) == []
+
+
+def test_push_to_talk_commits_what_was_held_and_vad_ends_nothing() -> None:
+    dialog = Dialog(PTT)
+    assert feed(dialog, ev.SpeechStarted(S)) == []
+    assert feed(dialog, ev.SpeechPaused(2 * S)) == [
+        ev.Transcribe(Rev(1, 1), 0, 2 * S, final=False)
+    ]
+    assert feed(dialog, ev.Elapsed(60 * S)) == []
+    assert feed(dialog, ev.AudioCommitted(61 * S)) == [ev.Commit(Rev(1, 1), 0, 2 * S)]
+    assert feed(dialog, ev.ResponseRequested()) == []
+    assert feed(dialog, ev.Transcribed(Rev(1, 1), "Hi.")) == [ev.Respond(Rev(1, 1), held=False)]
+
+
+def test_push_to_talk_releases_what_was_prepared() -> None:
+    dialog = Dialog(PTT)
+    feed(dialog, ev.SpeechStarted(S), ev.SpeechPaused(2 * S))
+    assert feed(dialog, ev.Transcribed(Rev(1, 1), "Hi.")) == [ev.Respond(Rev(1, 1), held=True)]
+    assert feed(dialog, ev.AudioCommitted(3 * S)) == [ev.Commit(Rev(1, 1), 0, 2 * S)]
+    assert feed(dialog, ev.ResponseRequested()) == [ev.Release(Rev(1, 1))]
+
+
+def test_a_special_request_does_not_get_the_prepared_reply() -> None:
+    dialog = Dialog(PTT)
+    feed(dialog, ev.SpeechStarted(S), ev.SpeechPaused(2 * S), ev.Transcribed(Rev(1, 1), "Hi."))
+    feed(dialog, ev.AudioCommitted(3 * S))
+    assert feed(dialog, ev.ResponseRequested(special=True)) == [
+        ev.Abandon(Rev(1, 1)),
+        ev.Respond(Rev(2, 0), held=False),
+    ]
+
+
+def test_nothing_said_before_the_commit_is_transcribed_all_the_same() -> None:
+    dialog = Dialog(PTT)
+    assert feed(dialog, ev.AudioCommitted(S)) == [
+        ev.Commit(Rev(1, 1), 0, S),
+        ev.Transcribe(Rev(1, 1), 0, S, final=True),
+    ]
+
+
+def test_changing_how_turns_are_found_drops_the_open_one() -> None:
+    dialog = Dialog(SEMANTIC)
+    feed(dialog, ev.SpeechStarted(S), ev.SpeechPaused(2 * S))
+    assert dialog.adopt(PTT) == [ev.Abandon(Rev(1, 1))]
+    assert dialog.adopt(replace(PTT, create_response=True)) == []
+
+
+class AnyConversation(RuleBasedStateMachine):
+    """Whatever happens in whatever order, these rules hold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dialog = Dialog(SEMANTIC)
+        self.now = 0
+        self.alive: set[Rev] = set()
+        """Replies that were started and not ended, cancelled or abandoned."""
+        self.held: set[Rev] = set()
+        self.made: set[Rev] = set()
+        self.answered: list[Rev] = []
+        self.pending: list[Rev] = []
+        self.scoring: list[Rev] = []
+        self.speaking = False
+
+    @initialize(policy=st.sampled_from([SEMANTIC, PTT, SERVER]))
+    def begins(self, policy: Policy) -> None:
+        self.dialog = Dialog(policy)
+
+    def take(self, event: ev.Event) -> list[ev.Action]:
+        actions = self.dialog.feed(event)
+        self.check(actions)
+        return actions
+
+    def check(self, actions: list[ev.Action]) -> None:
+        for action in actions:
+            match action:
+                case ev.Respond(rev, held):
+                    assert rev not in self.answered, "a revision is answered once"
+                    self.answered.append(rev)
+                    self.alive.add(rev)
+                    if held:
+                        self.held.add(rev)
+                case ev.Release(rev):
+                    assert rev in self.held, "only what is held can be released"
+                    self.held.discard(rev)
+                    self.alive -= self.made
+                case ev.Abandon(rev) | ev.Reopen(rev):
+                    self.alive.discard(rev)
+                    self.held.discard(rev)
+                case ev.Cancel(rev):
+                    assert rev not in self.held, "what was never let out is abandoned instead"
+                    self.alive.discard(rev)
+                case ev.Transcribe(rev, start, end):
+                    assert 0 <= start <= end
+                    self.pending.append(rev)
+                case ev.Score(rev):
+                    self.scoring.append(rev)
+
+    @rule(seconds=st.integers(1, 3 * S))
+    def time_passes(self, seconds: int) -> None:
+        self.now += seconds
+        self.take(ev.Elapsed(self.now))
+
+    @precondition(lambda self: not self.speaking)
+    @rule()
+    def speech_starts(self) -> None:
+        self.speaking = True
+        self.take(ev.SpeechStarted(self.now))
+
+    @precondition(lambda self: self.speaking)
+    @rule()
+    def speech_pauses(self) -> None:
+        self.speaking = False
+        self.take(ev.SpeechPaused(self.now))
+
+    @precondition(lambda self: not self.speaking)
+    @rule()
+    def something_is_said(self) -> None:
+        """The usual course, so that deep states are reached often."""
+        self.take(ev.SpeechStarted(self.now))
+        self.now += S
+        self.take(ev.Elapsed(self.now))
+        self.take(ev.SpeechPaused(self.now))
+        if self.pending:
+            self.take(ev.Transcribed(self.pending.pop(), "Hello."))
+
+    @precondition(lambda self: self.pending)
+    @rule(data=st.data(), text=st.sampled_from(["", "Hello.", "and"]))
+    def transcript_comes(self, data: st.DataObject, text: str) -> None:
+        rev = data.draw(st.sampled_from(self.pending))
+        self.pending.remove(rev)
+        self.take(ev.Transcribed(rev, text))
+
+    @precondition(lambda self: self.scoring)
+    @rule(data=st.data(), probability=st.sampled_from([None, 0.0, 0.5, 1.0]))
+    def score_comes(self, data: st.DataObject, probability: float | None) -> None:
+        rev = data.draw(st.sampled_from(self.scoring))
+        self.scoring.remove(rev)
+        self.take(ev.Scored(rev, probability))
+
+    @precondition(lambda self: self.alive - self.held)
+    @rule(data=st.data())
+    def reply_sounds(self, data: st.DataObject) -> None:
+        self.take(ev.AudioSent(data.draw(st.sampled_from(sorted(self.alive - self.held))), S))
+
+    @precondition(lambda self: self.alive)
+    @rule(data=st.data())
+    def reply_is_made(self, data: st.DataObject) -> None:
+        rev = data.draw(st.sampled_from(sorted(self.alive)))
+        self.made.add(rev)
+        if rev not in self.held:
+            self.alive.discard(rev)
+        self.take(ev.ReplyEnded(rev))
+
+    @rule()
+    def client_commits(self) -> None:
+        self.speaking = False
+        self.take(ev.AudioCommitted(self.now))
+
+    @rule()
+    def client_clears(self) -> None:
+        self.speaking = False
+        self.take(ev.AudioCleared(self.now))
+
+    @rule(special=st.booleans())
+    def client_asks(self, special: bool) -> None:
+        self.take(ev.ResponseRequested(special=special))
+
+    @rule()
+    def client_cancels(self) -> None:
+        self.take(ev.CancelRequested())
+
+    @rule(policy=st.sampled_from([SEMANTIC, PTT, SERVER]))
+    def policy_changes(self, policy: Policy) -> None:
+        self.check(self.dialog.adopt(policy))
+
+    @invariant()
+    def never_two_replies(self) -> None:
+        assert len(self.alive) <= 1
+
+    @invariant()
+    def never_two_held(self) -> None:
+        assert len(self.held) <= 1
+
+
+TestAnyConversation = AnyConversation.TestCase
+TestAnyConversation.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+
+
+@given(st.lists(st.integers(0, 5), max_size=6), st.text(max_size=3))
+def test_a_stale_result_yields_nothing(revisions: list[int], text: str) -> None:
+    dialog = answering()
+    for revision in revisions:
+        assert dialog.feed(ev.Transcribed(Rev(7, revision), text)) == []
+        assert dialog.feed(ev.Scored(Rev(1, revision + 2), 1.0)) == []
+        assert dialog.feed(ev.ReplyEnded(Rev(9, revision))) == []
