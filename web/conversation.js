@@ -1,0 +1,272 @@
+// @ts-check
+/**
+ * The conversation as the page knows it: `reduce(state, event)` for every event of the server and the
+ * few `local.*` ones of the page. Pure; states are never changed, so an item that stayed the same is
+ * the same object and need not be drawn again.
+ */
+
+/** @typedef {import("./protocol.js").WireEvent} WireEvent */
+/** @typedef {import("./heard.js").Word} Word */
+
+/**
+ * @typedef {object} Item
+ * @property {string} id
+ * @property {"user" | "assistant" | "resumed"} role "resumed": a line between two connections
+ * @property {string} text
+ * @property {boolean} final false while words may still come
+ * @property {boolean} failed the user's words could not be made out
+ * @property {boolean} interrupted the reply was stopped before its end
+ * @property {boolean} spoken the item has audio
+ * @property {readonly Word[]} words when each word sounds
+ * @property {number} playedMs how much of the audio was heard
+ * @property {boolean} played all of it was
+ */
+
+/** @typedef {{ id: string, turn: number }} Response */
+
+/**
+ * @typedef {object} Conversation
+ * @property {readonly Item[]} items
+ * @property {Response | null} response the reply being made, if any
+ * @property {boolean} awaiting a reply was asked for and has not begun
+ * @property {boolean} userSpeaking the server hears speech
+ * @property {Readonly<Record<string, number>>} turnOfItem
+ */
+
+/** @type {Conversation} */
+export const EMPTY = Object.freeze({
+  items: Object.freeze([]),
+  response: null,
+  awaiting: false,
+  userSpeaking: false,
+  turnOfItem: Object.freeze({}),
+});
+
+/** @type {Omit<Item, "id" | "role">} */
+const BLANK = {
+  text: "",
+  final: false,
+  failed: false,
+  interrupted: false,
+  spoken: false,
+  words: [],
+  playedMs: 0,
+  played: false,
+};
+
+/**
+ * @param {Conversation} state
+ * @param {WireEvent} event
+ * @returns {Conversation}
+ */
+export function reduce(state, event) {
+  switch (event.type) {
+    case "local.asked":
+      return { ...state, awaiting: true };
+    case "local.dropped":
+      return { ...state, awaiting: false };
+    case "local.played":
+      return change(state, event.item_id, { playedMs: event.audio_end_ms, played: event.done });
+    case "local.lost":
+      return lose(state);
+
+    case "input_audio_buffer.speech_started":
+      return { ...state, userSpeaking: true };
+    case "input_audio_buffer.speech_stopped":
+    case "input_audio_buffer.committed":
+    case "input_audio_buffer.cleared":
+      return { ...state, userSpeaking: false };
+
+    case "conversation.item.added":
+      return add(state, event.item, event.previous_item_id);
+    case "conversation.item.done":
+      return settle(state, event.item);
+    case "conversation.item.deleted":
+      return { ...state, items: state.items.filter((item) => item.id !== event.item_id) };
+    case "conversation.item.truncated":
+      return truncate(state, event.item_id, event.audio_end_ms);
+
+    case "conversation.item.input_audio_transcription.delta":
+      return append(state, event.item_id, event.delta ?? "");
+    case "conversation.item.input_audio_transcription.completed":
+      return change(state, event.item_id, {
+        text: event.transcript.trim(),
+        final: true,
+        failed: event.transcript.trim() === "",
+      });
+    case "conversation.item.input_audio_transcription.failed":
+      return change(state, event.item_id, { final: true, failed: true });
+
+    case "response.created":
+      return {
+        ...state,
+        awaiting: false,
+        response: { id: event.response.id ?? "", turn: event.turn },
+      };
+    case "response.output_item.added":
+      if (event.item.type !== "message") return state;
+      return {
+        ...add(state, event.item, undefined),
+        turnOfItem: { ...state.turnOfItem, [event.item.id]: event.turn },
+      };
+    case "response.output_text.delta":
+      return append(state, event.item_id, event.delta);
+    case "response.output_audio_transcript.delta":
+      return change(append(state, event.item_id, event.delta), event.item_id, { spoken: true });
+    case "response.output_text.done":
+      return change(state, event.item_id, { text: event.text });
+    case "response.output_audio_transcript.done":
+      return change(state, event.item_id, { text: event.transcript, spoken: true });
+    case "response.output_audio.words":
+      return update(state, event.item_id, (item) => ({
+        spoken: true,
+        words: [...item.words, ...event.words],
+      }));
+    case "output_audio_buffer.cleared":
+      return { ...state, items: closeTurn(state, event.turn, true) };
+    case "response.done":
+      return finish(state, event);
+
+    case "error":
+      return { ...state, awaiting: false };
+    default:
+      return state;
+  }
+}
+
+/**
+ * The item that the audio frames of a turn belong to: the latest message of that reply.
+ * @param {Conversation} state
+ * @param {number} turn
+ */
+export function itemOfTurn(state, turn) {
+  return Object.keys(state.turnOfItem).findLast((id) => state.turnOfItem[id] === turn);
+}
+
+/**
+ * @param {Conversation} state
+ * @param {string} id
+ * @param {(item: Item) => Partial<Item>} changes
+ * @returns {Conversation}
+ */
+function update(state, id, changes) {
+  const index = state.items.findIndex((item) => item.id === id);
+  const item = state.items[index];
+  if (!item) return state;
+  return { ...state, items: state.items.with(index, { ...item, ...changes(item) }) };
+}
+
+/**
+ * @param {Conversation} state
+ * @param {string} id
+ * @param {Partial<Item>} changes
+ */
+function change(state, id, changes) {
+  return update(state, id, () => changes);
+}
+
+/**
+ * @param {Conversation} state
+ * @param {string} id
+ * @param {string} text
+ */
+function append(state, id, text) {
+  return update(state, id, (item) => (item.final ? {} : { text: item.text + text }));
+}
+
+/**
+ * The text of an item as the server tells it, "" if it has none yet.
+ * @param {{ content?: { text?: string | null, transcript?: string | null }[] }} item
+ */
+function textOf(item) {
+  const parts = (item.content ?? []).map((part) => part.text ?? part.transcript ?? "");
+  return parts.join("").trim();
+}
+
+/**
+ * @param {Conversation} state
+ * @param {WireEvent["item"]} item
+ * @param {string | null | undefined} previous
+ * @returns {Conversation}
+ */
+function add(state, item, previous) {
+  if (item.type !== "message" || (item.role !== "user" && item.role !== "assistant")) return state;
+  if (state.items.some((known) => known.id === item.id)) return state;
+  const text = textOf(item);
+  const typed = item.role === "user" && text !== "";
+  /** @type {Item} */
+  const added = { ...BLANK, id: item.id, role: item.role, text, final: typed };
+  const after = state.items.findIndex((known) => known.id === previous);
+  const at = after < 0 ? state.items.length : after + 1;
+  return { ...state, items: state.items.toSpliced(at, 0, added) };
+}
+
+/**
+ * @param {Conversation} state
+ * @param {WireEvent["item"]} item
+ */
+function settle(state, item) {
+  const text = textOf(item);
+  return update(state, item.id, (known) => {
+    // An unfinished item that carries text carries what was heard of it.
+    const interrupted = known.interrupted || item.status === "incomplete";
+    return {
+      ...(text ? { text } : {}),
+      interrupted,
+      final: known.final || item.role === "assistant",
+    };
+  });
+}
+
+/**
+ * @param {Conversation} state
+ * @param {string} id
+ * @param {number} ms
+ */
+function truncate(state, id, ms) {
+  return change(state, id, { playedMs: ms, interrupted: true, final: true });
+}
+
+/**
+ * @param {Conversation} state
+ * @param {WireEvent} event a `response.done`
+ * @returns {Conversation}
+ */
+function finish(state, event) {
+  const items = closeTurn(state, event.turn, event.response.status === "cancelled");
+  const current = state.response?.turn === event.turn ? null : state.response;
+  // A reply that was stopped before it said anything leaves no trace.
+  const said = items.filter((item) => item.text !== "" || item.role !== "assistant" || !item.final);
+  return { ...state, items: said, response: current };
+}
+
+/**
+ * @param {Conversation} state
+ * @param {number} turn
+ * @param {boolean} interrupted
+ */
+function closeTurn(state, turn, interrupted) {
+  return state.items.map((item) => {
+    if (item.role !== "assistant" || state.turnOfItem[item.id] !== turn) return item;
+    return { ...item, final: true, interrupted: item.interrupted || interrupted };
+  });
+}
+
+/**
+ * @param {Conversation} state
+ * @returns {Conversation}
+ */
+function lose(state) {
+  const items = state.items
+    .filter((item) => item.final || item.text !== "")
+    .map((item) => ({
+      ...item,
+      final: true,
+      interrupted: item.interrupted || (item.role === "assistant" && !item.final),
+    }));
+  const last = items.at(-1);
+  if (last && last.role !== "resumed") {
+    items.push({ ...BLANK, id: `resumed-${items.length}`, role: "resumed", final: true });
+  }
+  return { ...EMPTY, items };
+}

@@ -1,0 +1,164 @@
+// @ts-check
+/** The loudspeaker: the page's AudioContext and its playback worklet. */
+
+import { WIRE_RATE } from "./protocol.js";
+
+const DUCKED = 0.2;
+const STOP_TIMEOUT_MS = 250;
+
+/**
+ * Nothing sounds before `unlock` was called inside a user's gesture: browsers insist. What arrives
+ * earlier waits.
+ * @param {object} ports
+ * @param {(played: { itemId: string, ms: number, done: boolean }) => void} ports.onPlayed
+ * @param {(level: number) => void} ports.onLevel loudness and `playing` have changed
+ */
+export function createSpeaker({ onPlayed, onLevel }) {
+  /** @type {AudioContext | null} */
+  let context = null;
+  /** @type {Promise<AudioContext> | null} */
+  let ready = null;
+  /** @type {AudioWorkletNode | null} */
+  let node = null;
+  /** @type {{ message: object, transfer: Transferable[] }[]} */
+  let waiting = [];
+  /** @type {((played: { key: string, ms: number } | null) => void)[]} */
+  const stops = [];
+  /** @type {{ itemId: string, ms: number } | null} */
+  let last = null;
+  /** Items with audio that has not been played to its end. */
+  const open = new Set();
+  let playing = false;
+  let counters = { underruns: 0, overflow: 0, peak: 0, targetMs: 0 };
+
+  async function start() {
+    context = openContext();
+    // Called inside the gesture, before anything is awaited.
+    const resumed = context.resume();
+    await context.audioWorklet.addModule(new URL("./worklets/playback.js", import.meta.url));
+    node = new AudioWorkletNode(context, "playback", {
+      numberOfInputs: 0,
+      outputChannelCount: [1],
+    });
+    node.port.onmessage = ({ data }) => receive(data);
+    node.connect(context.destination);
+    for (const { message, transfer } of waiting.splice(0)) node.port.postMessage(message, transfer);
+    await resumed;
+    return context;
+  }
+
+  /** @param {any} data see worklets/playback.js */
+  function receive(data) {
+    if (data.type === "played") {
+      last = { itemId: data.key, ms: data.ms };
+      if (data.done) open.delete(data.key);
+      onPlayed({ itemId: data.key, ms: data.ms, done: data.done });
+    } else if (data.type === "stopped") {
+      stops.shift()?.(data.played);
+    } else {
+      playing = data.playing;
+      counters = data.counters;
+      onLevel(data.level);
+    }
+  }
+
+  /**
+   * @param {object} message
+   * @param {Transferable[]} [transfer]
+   */
+  function post(message, transfer = []) {
+    if (node) node.port.postMessage(message, transfer);
+    else waiting.push({ message, transfer });
+  }
+
+  return {
+    /** A reply is audible. */
+    get playing() {
+      return playing;
+    },
+    /** A reply is audible, or will be. */
+    get sounding() {
+      return open.size > 0;
+    },
+    /**
+     * Whether this item is audible, or will be.
+     * @param {string | undefined} itemId
+     */
+    holds(itemId) {
+      return itemId !== undefined && open.has(itemId);
+    },
+    /** Audio waits for the user's first touch. */
+    get blocked() {
+      return open.size > 0 && context?.state !== "running";
+    },
+    /** Underruns, samples that did not fit, the loudest sample so far, the jitter buffer's target. */
+    get counters() {
+      return counters;
+    },
+
+    /** Start or wake the sound; call inside a user's gesture. */
+    unlock() {
+      if (context && context.state !== "running") void context.resume();
+      ready ??= start().catch((error) => {
+        ready = null;
+        throw error;
+      });
+      return ready;
+    },
+
+    /**
+     * @param {string} itemId
+     * @param {Int16Array} samples
+     */
+    push(itemId, samples) {
+      open.add(itemId);
+      // The frame is a view into a whole message: the worklet gets samples of their own.
+      const own = samples.slice();
+      post({ type: "push", key: itemId, samples: own }, [own.buffer]);
+    },
+
+    /** @param {string} [itemId] without one: whatever is there is all there will be */
+    finish(itemId) {
+      post({ type: "finish", key: itemId });
+    },
+
+    /** @param {boolean} on play softly while someone may be talking */
+    duck(on) {
+      post({ type: "duck", gain: on ? DUCKED : 1 });
+    },
+
+    /**
+     * Be silent at once; resolves with how much was heard of the item in progress.
+     * @returns {Promise<{ itemId: string, ms: number } | null>}
+     */
+    async stop() {
+      const first = [...open][0];
+      open.clear();
+      waiting = [];
+      if (!node) return first === undefined ? null : { itemId: first, ms: 0 };
+      const answer = new Promise((/** @type {(p: { key: string, ms: number } | null) => void} */ resolve) => {
+        stops.push(resolve);
+        // A suspended audio thread may not answer: then its last report has to do.
+        setTimeout(() => {
+          const late = stops.indexOf(resolve);
+          if (late >= 0) stops.splice(late, 1);
+          resolve(last && last.itemId === first ? { key: last.itemId, ms: last.ms } : null);
+        }, STOP_TIMEOUT_MS);
+      });
+      node.port.postMessage({ type: "stop" });
+      const played = await answer;
+      if (!played) return null;
+      onPlayed({ itemId: played.key, ms: played.ms, done: false });
+      return { itemId: played.key, ms: played.ms };
+    },
+  };
+}
+
+/** A context at the wire's rate; at the machine's own where that is refused: the worklets resample. */
+function openContext() {
+  try {
+    return new AudioContext({ sampleRate: WIRE_RATE, latencyHint: "interactive" });
+  } catch {
+    return new AudioContext({ latencyHint: "interactive" });
+  }
+}
