@@ -27,12 +27,12 @@ class Tape:
 
     def append(self, pcm: Pcm) -> None:
         """Record what came next."""
+        self.end += len(pcm)
         pcm = pcm[-self._capacity :]
         if self._kept + len(pcm) > len(self._data):
             self._make_room(len(pcm))
         self._data[self._kept : self._kept + len(pcm)] = pcm
         self._kept += len(pcm)
-        self.end += len(pcm)
 
     def read(self, start: int, end: int) -> Pcm:
         """A copy of samples `start` to `end`, as far as they are still (or already) there."""
