@@ -1,0 +1,1 @@
+"""The model store: the manifest of weight files, and the code that fetches and verifies them."""
