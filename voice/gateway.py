@@ -115,12 +115,13 @@ async def _receive(socket: WebSocket, session: Session) -> None:
         if credit_until - loop.time() > 1:
             await asyncio.sleep(pause)
         if (text := message.get("text")) is not None:
-            await _take_text(session, text)
+            await take_text(session, text)
         else:
-            await _take_frame(session, message["bytes"])
+            await take_frame(session, message["bytes"])
 
 
-async def _take_text(session: Session, text: str) -> None:
+async def take_text(session: Session, text: str) -> None:
+    """Handle a message of JSON text; one that is no event is answered by an error."""
     try:
         event = client.decode(text)
     except BadEvent as error:
@@ -129,7 +130,8 @@ async def _take_text(session: Session, text: str) -> None:
     await handle(session, event)
 
 
-async def _take_frame(session: Session, data: bytes) -> None:
+async def take_frame(session: Session, data: bytes) -> None:
+    """Handle a binary message; one that is no microphone frame is answered by an error."""
     try:
         if not session.extended:
             raise BadEvent("binary messages are for vivavoce.v1 only", code="invalid_frame")

@@ -7,6 +7,7 @@ scripted VAD and recogniser work on the samples they are given, as the real ones
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,10 +20,9 @@ from tests.scripted.virtual import run_virtual
 from voice.audio import HEARD_RATE, SPOKEN_RATE, Pcm, int16_from_pcm
 from voice.engines import Speech, Transcript, Voice, Word
 from voice.errors import EngineFailed
-from voice.protocol import client
+from voice.gateway import take_text
 from voice.protocol import server as wire
 from voice.protocol.config import show
-from voice.requests import handle
 from voice.session import Engines, Session
 from voice.settings import Settings
 
@@ -178,9 +178,7 @@ class Script:
             session.sent(out)
 
     async def _send(self, session: Session, event: dict[str, Any]) -> None:
-        import json
-
-        await handle(session, client.decode(json.dumps(event)))
+        await take_text(session, json.dumps(event))
 
     async def _speak(self, session: Session, log: Log) -> None:
         end = self._until or max((s.until or s.at for s in self._timeline), default=0) + 8

@@ -38,6 +38,8 @@ def decode(data: bytes) -> Frame:
         raise BadEvent(f"frame kind {kind} is not known", code="invalid_frame")
     if zero or zeros:
         raise BadEvent("reserved bytes of the frame are not zero", code="invalid_frame")
+    if kind == MICROPHONE and turn:
+        raise BadEvent("a microphone frame belongs to no reply", code="invalid_frame")
     if len(data) % 2:
         raise BadEvent("the frame ends in half a sample", code="invalid_frame")
     return Frame(kind, turn, memoryview(data)[_HEADER.size :])

@@ -1,0 +1,263 @@
+"""Whisper on CTranslate2, its encoder fed only as much audio as there is.
+
+Whisper was trained on windows of 30 s and is always run on them, silence added. Its encoder takes
+fewer frames as well, which costs a fraction (`bench/stt.py` measures both). Where the decode of
+the short window looks wrong by Whisper's own thresholds, the 30 s window is the second opinion.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import ctranslate2
+import numpy as np
+from faster_whisper import WhisperModel
+from faster_whisper.tokenizer import Tokenizer
+from numpy.typing import NDArray
+
+from voice.audio import HEARD_RATE, Pcm
+from voice.engines import EngineOptions, Transcript
+from voice.engines.mel import HOP, log_mel
+from voice.engines.whisper import Decode, better, pieces
+from voice.errors import ConfigError, EngineFailed, VoiceError
+from voice.lane import Lane
+
+WINDOW = 30 * HEARD_RATE
+"""Samples Whisper was trained on."""
+
+LONGEST = 28 * HEARD_RATE
+"""Longer audio is cut at its quietest place: a window needs some silence after the words."""
+
+SHORTEST = HEARD_RATE // 10
+"""Less than 0.1 s is nobody's word."""
+
+MARGIN = HEARD_RATE
+"""Silence encoded after the audio."""
+
+TAIL = 100
+"""Ready-made encoded frames of silence that follow (see `FasterWhisper._encode_short`).
+
+Chosen on half of the recorded speech, 34 to 47 clips: without the tail 12 of them looped and with
+0.5 s of margin 16; with 50 frames none looped but some words changed; 200 were no better.
+"""
+
+TOKENS = 8
+TOKENS_PER_SECOND = 12
+"""A short window may give 8 tokens and 12 more a second, then it is taken to be a loop."""
+
+LAST_TOKEN = 224
+"""Tokens of text that Whisper's decoder has room for, half of its 448 positions."""
+
+LONGEST_PREFIX = LAST_TOKEN - 24
+"""Tokens of a prefix that leave room for a few words."""
+
+UNSPACED = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
+"""Languages without spaces between words (`Tokenizer.split_to_word_tokens`)."""
+
+Encoded = NDArray[np.floating[Any]]
+"""The encoder's output, shape `(1, frames, width)`, a frame every 20 ms."""
+
+
+class FasterWhisper:
+    """The recogniser; see `voice.engines.Stt`."""
+
+    def __init__(self, model: WhisperModel) -> None:
+        self._model = model.model
+        self._tokens = model.hf_tokenizer
+        self._lane = Lane("stt")
+        self._silence = self._encode(_short_noise(), WINDOW)
+        self.device: str = model.model.device
+        self.languages: frozenset[str] = frozenset(model.supported_languages)
+
+    async def transcribe(
+        self, pcm: Pcm, *, language: str | None = None, prefix: str = ""
+    ) -> Transcript:
+        """Transcribe `pcm`, shape `(n,)` at 16 kHz, as `voice.engines.Stt` says.
+
+        `prefix` is left aside if the audio is longer than 28 s, which is heard in parts, or if it
+        is longer than 200 tokens. Where nothing was heard, the text is empty (or `prefix`) and
+        the language is the one given, or empty. Raises `VoiceError` with code `unknown_language`
+        for a language that is not one of `languages`.
+        """
+        if language is not None and language not in self.languages:
+            raise VoiceError(
+                f"the language {language!r} is not known here",
+                code="unknown_language",
+                param="language",
+            )
+        return await self._lane.run(lambda: self.listen(pcm, language=language, prefix=prefix))
+
+    def close(self) -> None:
+        """Refuse further work."""
+        self._lane.close()
+
+    def listen(
+        self, pcm: Pcm, *, language: str | None = None, prefix: str = "", full: bool = False
+    ) -> Transcript:
+        """`transcribe` without the queue (blocking); `full` uses the 30 s window at once."""
+        pcm = np.clip(np.nan_to_num(pcm), -1.0, 1.0).astype(np.float32, copy=False)
+        if len(pcm) < SHORTEST:
+            return Transcript(text=prefix, language=language or "", no_speech=1.0)
+        parts = pieces(pcm, longest=LONGEST)
+        if len(parts) > 1 or len(self._tokens.encode(prefix).ids) > LONGEST_PREFIX:
+            prefix = ""
+        try:
+            heard: list[Transcript] = []
+            for part in parts:
+                heard.append(self._hear(part, language, prefix, full))
+                language = language or heard[-1].language or None
+        except (RuntimeError, ValueError) as error:
+            raise EngineFailed("speech recognition failed") from error
+        return _join(heard)
+
+    def _hear(self, pcm: Pcm, language: str | None, prefix: str, full: bool) -> Transcript:
+        """Transcribe at most 28 s: from a short window, and from 30 s if that looks wrong."""
+        if full:
+            decode = self._decode(self._encode(pcm, WINDOW), language, prefix, LAST_TOKEN)
+        else:
+            limit = TOKENS + TOKENS_PER_SECOND * len(pcm) // HEARD_RATE
+            decode = self._decode(self._encode_short(pcm), language, prefix, limit)
+            if decode.doubtful and not decode.silent:
+                full = True
+                second = self._decode(self._encode(pcm, WINDOW), language, prefix, LAST_TOKEN)
+                decode = better(decode, second)
+        return Transcript(
+            text=prefix if decode.silent else decode.text,
+            language=(language or "") if decode.silent else decode.language,
+            no_speech=decode.no_speech,
+            confidence=decode.confidence,
+            compression=decode.compression,
+            full_context=full,
+        )
+
+    def _encode_short(self, pcm: Pcm) -> Encoded:
+        """The encoder's view of `pcm`, 1 s of silence, and a few glimpses of the silence that
+        would follow up to 30 s.
+
+        Without those the decoder cannot see that the speech is over, and says short sentences
+        again and again. Silence looks the same after any speech, so its frames are taken, evenly
+        spaced, from a window that was encoded once.
+        """
+        heard = self._encode(pcm, len(pcm) + MARGIN)
+        first, last = heard.shape[1], self._silence.shape[1] - 1
+        if first > last:
+            return heard
+        spread = np.unique(np.linspace(first, last, TAIL).astype(np.intp))
+        return np.concatenate([heard, self._silence[:, spread]], axis=1)
+
+    def _encode(self, pcm: Pcm, samples: int) -> Encoded:
+        """The encoder's view of `pcm` with silence up to `samples` (rounded up to 20 ms)."""
+        window = np.zeros(-(-samples // (2 * HOP)) * 2 * HOP, dtype=np.float32)
+        window[: len(pcm)] = pcm
+        features = log_mel(window, mels=self._model.n_mels)[None]
+        view = ctranslate2.StorageView.from_array(np.ascontiguousarray(features))
+        return np.array(self._model.encode(view, to_cpu=True))
+
+    def _decode(self, encoded: Encoded, language: str | None, prefix: str, limit: int) -> Decode:
+        """One greedy pass over `encoded`, at most `limit` tokens."""
+        view = ctranslate2.StorageView.from_array(np.ascontiguousarray(encoded))
+        if language is None:
+            language = self._detect(view)
+        tokenizer = Tokenizer(
+            self._tokens, self._model.is_multilingual, task="transcribe", language=language
+        )
+        agreed: list[int] = []
+        if prefix:
+            agreed = tokenizer.encode(("" if language in UNSPACED else " ") + prefix.strip())
+        limit = min(limit + len(agreed), LAST_TOKEN)
+        result = self._model.generate(
+            view,
+            [[*tokenizer.sot_sequence, tokenizer.no_timestamps, *agreed]],
+            beam_size=1,
+            max_length=2 * limit,  # CTranslate2 lets the text, prefix included, have half of it
+            suppress_blank=not agreed,  # or the text could not end where the prefix ends
+            return_scores=True,
+            return_no_speech_prob=True,
+        )[0]
+        tokens = result.sequences_ids[0]
+        added = tokens[len(agreed) :]
+        return Decode(
+            text=_joined(prefix, tokenizer.decode(added)),
+            language=language,
+            no_speech=result.no_speech_prob,
+            confidence=result.scores[0] * len(tokens) / (len(added) + 1),
+            ended=len(tokens) < limit,
+        )
+
+    def _detect(self, view: ctranslate2.StorageView) -> str:
+        """The most probable language of what was encoded."""
+        if not self._model.is_multilingual:
+            return "en"
+        token: str = self._model.detect_language(view)[0][0][0]
+        return token.strip("<|>")
+
+
+def _joined(prefix: str, text: str) -> str:
+    if not prefix or prefix[-1].isspace():
+        text = text.lstrip()
+    return prefix + text.rstrip()
+
+
+def _join(heard: list[Transcript]) -> Transcript:
+    """One transcript of several parts; its numbers are those of the worst part."""
+    if len(heard) == 1:
+        return heard[0]
+    return Transcript(
+        text=" ".join(part.text for part in heard if part.text),
+        language=next((part.language for part in heard if part.language), ""),
+        no_speech=min(part.no_speech for part in heard),
+        confidence=min(part.confidence for part in heard),
+        compression=max(part.compression for part in heard),
+        full_context=any(part.full_context for part in heard),
+    )
+
+
+def load(options: EngineOptions) -> FasterWhisper:
+    """Load and warm the model in `options.model` (a folder of the weights, `whisper-base` by
+    default), blocking.
+
+    `auto` takes CUDA if a model really runs there. Raises `ConfigError` if the weights are
+    missing or the device that was asked for does not work.
+    """
+    name = options.model or "whisper-base"
+    folder = options.weights / name
+    if not (folder / "model.bin").is_file():
+        raise ConfigError(f"the speech recognition model {name} is not installed")
+    if options.device == "cuda" or (options.device == "auto" and _cuda_devices() > 0):
+        try:
+            return _start(folder, "cuda", "float16", options.threads)
+        except (RuntimeError, ValueError, VoiceError) as error:
+            if options.device == "cuda":
+                raise ConfigError(f"speech recognition does not run on CUDA: {error}") from error
+            _log.warning("speech recognition falls back to the CPU: %s", error)
+    return _start(folder, "cpu", "int8", options.threads)
+
+
+_log = logging.getLogger(__name__)
+
+
+def _cuda_devices() -> int:
+    try:
+        return int(ctranslate2.get_cuda_device_count())
+    except RuntimeError:
+        return 0
+
+
+def _short_noise() -> Pcm:
+    """A second of quiet noise: something to be silent after, as the features are relative to
+    the loudest frame.
+    """
+    noise = np.random.default_rng(0).normal(scale=0.05, size=HEARD_RATE)
+    return noise.astype(np.float32)
+
+
+def _start(folder: Path, device: str, compute_type: str, threads: int) -> FasterWhisper:
+    """Load the model and let it transcribe a little silence, which loads the kernels too."""
+    model = WhisperModel(
+        str(folder), device=device, compute_type=compute_type, cpu_threads=threads, num_workers=1
+    )
+    engine = FasterWhisper(model)
+    engine.listen(np.zeros(HEARD_RATE, dtype=np.float32))
+    return engine
