@@ -47,9 +47,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start_server(log: Path, **environment: str) -> Server:
+def start_server(log: Path, *, port: int | None = None, **environment: str) -> Server:
     """Start `vivavoce serve` and wait until its models are warm."""
-    port = free_port()
+    port = port or free_port()
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "voice.cli", "serve", "--port", str(port)],
@@ -83,7 +83,8 @@ def stop_server(server: Server) -> None:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for all tests that only talk to it."""
-    running = start_server(tmp_path_factory.mktemp("server") / "log")
+    log = tmp_path_factory.mktemp("server") / "log"
+    running = start_server(log, VIVAVOCE_LLM_MAX_TOKENS="80")
     yield running
     stop_server(running)
 

@@ -134,7 +134,7 @@ async def _warm(kind: str, part: Any, settings: Settings) -> None:
         case "turn":
             await part.completion(noise)
         case "stt":
-            await part.transcribe(noise, language="en")
+            await part.transcribe(noise, language=settings.stt.language or "en")
         case "tts":
             if settings.tts.voice not in part.voices:
                 raise ConfigError(f"VIVAVOCE_TTS_VOICE: there is no voice {settings.tts.voice!r}")
@@ -310,8 +310,12 @@ def _listen(host: str, port: int) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, proto)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+        except OSError:
+            listener.close()
+            raise
     except OSError as error:
         raise ConfigError(
             f"cannot listen on {host} port {port} ({error.strerror}); "

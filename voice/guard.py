@@ -41,7 +41,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        host = headers.get("host", "")
+        named = headers.getlist("host")
+        host = named[0] if len(named) == 1 else ""
         if _name(host) not in self._hosts:
             await _refuse(scope, send, 400, "unknown_host")
             return
@@ -92,11 +93,11 @@ REASONS = {
 
 
 async def _refuse(scope: Scope, send: Send, status: int, code: str) -> None:
-    error = {"error": {"code": code, "message": REASONS[code]}}
-    extensions = scope.get("extensions") or {}
-    if scope["type"] == "websocket" and "websocket.http.response" not in extensions:
+    if scope["type"] == "websocket":
+        # Closed before it is accepted, a WebSocket is answered by 403.
         await send({"type": "websocket.close", "code": 1008, "reason": code})
         return
+    error = {"error": {"code": code, "message": REASONS[code]}}
     response = JSONResponse(error, status, headers=HEADERS)
     await response(scope, _nothing, send)
 

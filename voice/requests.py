@@ -73,6 +73,7 @@ def _update(session: Session, event: client.SessionUpdate) -> None:
         session.config,
         event.session,
         voices=frozenset(session.engines.tts.voices),
+        languages=session.engines.stt.languages,
         text_chars=limits.text_chars,
         max_tools=limits.tools,
     )

@@ -155,12 +155,13 @@ def merge(
     patch: SessionPatch,
     *,
     voices: frozenset[str],
+    languages: frozenset[str],
     text_chars: int,
     max_tools: int,
 ) -> SessionConfig:
     """`config` changed by `patch`; raises `BadEvent` naming the field that cannot be.
 
-    `text_chars` bounds the instructions, `max_tools` the tools.
+    `voices` and `languages` are those there are, `text_chars` bounds the instructions, `max_tools` the tools.
     """
     changes: dict[str, Any] = {}
     _take(changes, "kind", patch.type)
@@ -186,11 +187,13 @@ def merge(
         changes["tools"] = tuple(patch.tools)
     _take(changes, "tool_choice", patch.tool_choice)
     if patch.audio is not UNSET:
-        changes |= _merge_audio(patch.audio, voices)
+        changes |= _merge_audio(patch.audio, voices, languages)
     return msgspec.structs.replace(config, **changes)
 
 
-def _merge_audio(audio: Audio, voices: frozenset[str]) -> dict[str, Any]:
+def _merge_audio(
+    audio: Audio, voices: frozenset[str], languages: frozenset[str]
+) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     if audio.input is not UNSET:
         heard = audio.input
@@ -200,8 +203,12 @@ def _merge_audio(audio: Audio, voices: frozenset[str]) -> dict[str, Any]:
         _take(changes, "transcription", heard.transcription)
         if heard.transcription:
             language = heard.transcription.language
-            good = language is None or (language.isalpha() and 2 <= len(language) <= 3)
-            _check(good, "audio.input.transcription.language", "an ISO 639-1 code such as en")
+            _check(
+                language is None or language in languages,
+                "audio.input.transcription.language",
+                "one of GET /v1/languages",
+                code="unknown_language",
+            )
         if heard.turn_detection is not UNSET:
             if isinstance(heard.turn_detection, ServerVad):
                 _check_vad(heard.turn_detection)

@@ -1,0 +1,78 @@
+"""Reading the sound files that people have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner
+
+from voice.ask import last_voiced, read_sound
+from voice.cli import main
+from voice.errors import VoiceError
+
+
+def tone(rate: int, seconds: float = 0.5) -> np.ndarray:
+    return (0.3 * np.sin(np.arange(int(rate * seconds)) * 440 * 2 * np.pi / rate)).astype("f4")
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 24_000, 44_100, 48_000])
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_any_usual_file_is_read(tmp_path: Path, rate: int, subtype: str, channels: int) -> None:
+    path = tmp_path / "tone.wav"
+    soundfile.write(path, np.stack([tone(rate)] * channels, axis=1), rate, subtype=subtype)
+    pcm = read_sound(path)
+    assert pcm.dtype == np.float32
+    assert len(pcm) == pytest.approx(12_000, abs=4)
+    assert np.sqrt(np.mean(np.square(pcm))) == pytest.approx(0.3 / np.sqrt(2), rel=0.05)
+
+
+def test_files_that_are_no_sound_are_refused_in_one_line(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.wav"
+    empty.write_bytes(b"")
+    no_samples = tmp_path / "none.wav"
+    soundfile.write(no_samples, np.zeros(0, "f4"), 16_000)
+    text = tmp_path / "text.wav"
+    text.write_text("this is no sound")
+    header = tmp_path / "header.wav"
+    header.write_bytes(no_samples.read_bytes()[:20])
+    for path in (empty, no_samples, text, header, tmp_path / "missing.wav", tmp_path):
+        with pytest.raises(VoiceError) as error:
+            read_sound(path)
+        assert error.value.code == "bad_sound_file"
+        result = CliRunner().invoke(main, ["ask", str(path), "--url", "ws://127.0.0.1:9/x"])
+        assert result.exit_code == 1
+        assert result.output.startswith("Error: ")
+        assert len(result.output.splitlines()) == 1
+
+
+def test_a_truncated_file_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.wav"
+    soundfile.write(whole, tone(24_000), 24_000)
+    cut = tmp_path / "cut.wav"
+    cut.write_bytes(whole.read_bytes()[:-10_000])
+    assert 0 < len(read_sound(cut)) < len(read_sound(whole))
+
+
+def test_samples_that_are_no_numbers_become_silence(tmp_path: Path) -> None:
+    path = tmp_path / "nan.wav"
+    soundfile.write(path, np.array([np.nan, 0.5, np.nan], "f4"), 24_000, subtype="FLOAT")
+    assert np.isfinite(read_sound(path)).all()
+
+
+def test_the_last_voiced_sample_is_where_the_sound_ends() -> None:
+    quiet = np.zeros(24_000, "f4")
+    assert last_voiced(np.concatenate((quiet, tone(24_000), quiet))) == 36_000
+    assert last_voiced(quiet) == 0
+
+
+def test_no_server_is_one_clear_line(tmp_path: Path) -> None:
+    path = tmp_path / "tone.wav"
+    soundfile.write(path, tone(24_000), 24_000)
+    result = CliRunner().invoke(main, ["ask", str(path), "--url", "ws://127.0.0.1:9/v1/realtime"])
+    assert result.exit_code == 1
+    assert "no server at" in result.output
+    assert len(result.output.splitlines()) == 1
