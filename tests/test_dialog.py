@@ -126,9 +126,7 @@ def test_the_client_may_say_that_everything_has_been_played() -> None:
 def test_push_to_talk_commits_what_was_held_and_vad_ends_nothing() -> None:
     dialog = Dialog(PTT)
     assert feed(dialog, ev.SpeechStarted(S)) == []
-    assert feed(dialog, ev.SpeechPaused(2 * S)) == [
-        ev.Transcribe(Rev(1, 1), 0, 2 * S, final=False)
-    ]
+    assert feed(dialog, ev.SpeechPaused(2 * S)) == [ev.Transcribe(Rev(1, 1), 0, 2 * S, final=False)]
     assert feed(dialog, ev.Elapsed(60 * S)) == []
     assert feed(dialog, ev.AudioCommitted(61 * S)) == [ev.Commit(Rev(1, 1), 0, 2 * S)]
     assert feed(dialog, ev.ResponseRequested()) == []

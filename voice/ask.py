@@ -64,11 +64,18 @@ def last_voiced(pcm: Pcm) -> int:
 
 
 async def ask(
-    url: str, pcm: Pcm, *, session: dict[str, Any] | None = None, patience: float = 30.0
+    url: str,
+    pcm: Pcm,
+    *,
+    session: dict[str, Any] | None = None,
+    patience: float = 30.0,
+    voiced: int | None = None,
 ) -> Answer:
     """Speak `pcm` (24 kHz) to the server at `url` and collect its spoken answer.
 
-    `session` is merged into the `session.update` that is sent first. Raises `VoiceError` with code
+    `session` is merged into the `session.update` that is sent first; `voiced` is the number of
+    samples up to the end of the speech, from which times are measured (by default judged by
+    loudness). Raises `VoiceError` with code
     `unreachable`, `no_answer` (nothing within `patience` seconds after the end of the file), or
     whatever code the server answers with.
     """
@@ -77,7 +84,7 @@ async def ask(
             # The first message is `session.created`, or why there is none.
             _follow(json.loads(await socket.recv()), Answer(), 0.0)
             await socket.send(json.dumps({"type": "session.update", "session": _session(session)}))
-            return await _converse(socket, pcm, patience)
+            return await _converse(socket, pcm, patience, voiced)
     except (OSError, InvalidHandshake, InvalidURI) as error:
         raise VoiceError(f"no server at {url}: {error}", code="unreachable") from None
     except ConnectionClosed as error:
@@ -94,11 +101,14 @@ def _session(changes: dict[str, Any] | None) -> dict[str, Any]:
     }
 
 
-async def _converse(socket: ClientConnection, pcm: Pcm, patience: float) -> Answer:
+async def _converse(
+    socket: ClientConnection, pcm: Pcm, patience: float, voiced: int | None
+) -> Answer:
     answer = Answer()
     heard: list[Pcm] = []
     spoken_at: list[float] = []
-    microphone = asyncio.create_task(_speak(socket, pcm, spoken_at))
+    end = last_voiced(pcm) if voiced is None else voiced
+    microphone = asyncio.create_task(_speak(socket, pcm, end, spoken_at))
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(len(pcm) / SPOKEN_RATE + patience):
@@ -121,11 +131,10 @@ async def _converse(socket: ClientConnection, pcm: Pcm, patience: float) -> Answ
     return answer
 
 
-async def _speak(socket: ClientConnection, pcm: Pcm, spoken_at: list[float]) -> None:
+async def _speak(socket: ClientConnection, pcm: Pcm, end: int, spoken_at: list[float]) -> None:
     """Send the file in real time, then silence for as long as the connection lasts."""
     loop = asyncio.get_running_loop()
     began = loop.time()
-    end = last_voiced(pcm)
     silence = np.zeros(FRAME, dtype=np.float32)
     number = 0
     while True:

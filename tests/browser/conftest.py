@@ -1,0 +1,101 @@
+"""A server that tells long stories, speech for it to hear, and browsers to visit it with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import soundfile
+from playwright.sync_api import Browser, Playwright, sync_playwright
+
+from tests.browser.chromium import open_chromium, write_timeline
+from tests.conftest import Server, Speak, start_server, stop_server
+
+STEADY = {"VIVAVOCE_LLM_TEMPERATURE": "0"}
+"""The same answer to the same words, so that a story asked for is a long one every time."""
+
+
+@dataclass
+class House:
+    """The server, which a test may kill and start again where it was."""
+
+    folder: Path
+    server: Server
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        self.server.process.kill()
+        self.server.process.wait()
+
+    def start_again(self) -> None:
+        self.server = start_server(self.folder / "again", port=self.server.port, **STEADY)
+
+
+@pytest.fixture(scope="package")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("house")
+    running = House(folder, start_server(folder / "log", **STEADY))
+    yield running
+    stop_server(running.server)
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Microphones: WAV files that begin when a page opens its microphone."""
+
+    pressed: Path
+    """For push-to-talk: a story asked for, then "What is your name?" over and over."""
+    story_seconds: float
+    """How long the first of these takes, with the silence around it."""
+    name_seconds: float
+    """How long the other takes, with the silence before the next."""
+    free: Path
+    """For hands-free: a story asked for, and 18 s later the name."""
+    capital: Path
+    """What is the capital of France?"""
+    capital_seconds: float
+    silence: Path
+
+
+@pytest.fixture(scope="package")
+def clips(speak: Speak, tmp_path_factory: pytest.TempPathFactory) -> Clips:
+    folder = tmp_path_factory.mktemp("microphones")
+    story = speak("Tell me a long story about a dragon.", before=0.5, after=0.4)
+    name = speak("What is your name?", before=0.3, after=0.7)
+    capital = speak("What is the capital of France?", before=0.5, after=0.4)
+    return Clips(
+        pressed=write_timeline(folder / "pressed.wav", story, 3.0, *([name] * 60)),
+        story_seconds=soundfile.info(story).duration,
+        name_seconds=soundfile.info(name).duration,
+        free=write_timeline(folder / "free.wav", 1.0, story, 18.0, name),
+        capital=capital,
+        capital_seconds=soundfile.info(capital).duration,
+        silence=write_timeline(folder / "silence.wav", 5.0),
+    )
+
+
+# After `clips`: speech is made in an event loop of its own, and Playwright keeps one running here.
+@pytest.fixture(scope="package")
+def playwright(clips: Clips) -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def silent(playwright: Playwright, clips: Clips) -> Iterator[Browser]:
+    """A browser whose microphone hears nothing."""
+    with open_chromium(playwright, clips.silence) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="package")
+def asking(playwright: Playwright, clips: Clips) -> Iterator[Browser]:
+    """A browser whose microphone hears a question, in every visit anew."""
+    with open_chromium(playwright, clips.capital) as browser:
+        yield browser

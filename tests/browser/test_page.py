@@ -1,0 +1,176 @@
+"""A conversation in the page in all three ways: push-to-talk, hands-free, typed."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import soxr
+from playwright.sync_api import Browser, Playwright
+
+from tests.browser.chromium import Visit, open_chromium, visit_page
+from tests.browser.conftest import Clips, House
+from tests.conftest import WEIGHTS
+from voice.audio import HEARD_RATE, Pcm
+from voice.engines import EngineOptions, load_engine
+
+pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.timeout(300)]
+
+AUDIBLE = 0.05
+"""A peak that silence and noise never have; replies have 0.3 and more."""
+
+STORY = "Tell me a long story about a dragon."
+
+
+def test_push_to_talk_is_heard_answered_and_interrupted(
+    house: House, clips: Clips, playwright: Playwright
+) -> None:
+    with (
+        open_chromium(playwright, clips.pressed) as browser,
+        visit_page(browser, house.url) as visit,
+    ):
+        visit.press()
+        visit.until_spoken(clips.story_seconds)
+        visit.release()
+        assert "story about a dragon" in visit.until_final(0)
+        visit.until_heard(1, 1.0)
+        assert visit.fact("peak") > AUDIBLE
+
+        visit.press()
+        visit.until("the first reply stopped", lambda: visit.turns[1]["interrupted"])
+        # Wherever in the recording this begins, it holds the question once as a whole.
+        visit.until_spoken(2 * clips.name_seconds)
+        visit.release()
+        assert "your name" in visit.until_final(2)
+        visit.until_heard(3, 0.5)
+        assert [turn["role"] for turn in visit.turns] == ["user", "assistant"] * 2
+        assert_stopped_where_heard(visit)
+        truncated = visit.events("conversation.item.truncated")
+        assert [event["audio_end_ms"] / 1000 for event in truncated] == [
+            visit.turns[1]["playedSeconds"]
+        ]
+
+
+def test_hands_free_is_heard_answered_and_interrupted(
+    house: House, clips: Clips, playwright: Playwright
+) -> None:
+    with (
+        open_chromium(playwright, clips.free) as browser,
+        visit_page(browser, house.url) as visit,
+    ):
+        visit.page.get_by_label("Hands-free").check()
+        visit.until_state("listening")
+        assert "story about a dragon" in visit.until_final(0)
+        visit.until_heard(1, 1.0)
+        assert visit.fact("peak") > AUDIBLE
+
+        visit.until("the first reply stopped", lambda: visit.turns[1]["interrupted"])
+        assert "your name" in visit.until_final(2)
+        heard = visit.turns[1]["playedSeconds"]
+        visit.until_heard(3, 0.5)
+        assert visit.turns[1]["playedSeconds"] == heard, "the first reply went on"
+        assert [turn["role"] for turn in visit.turns] == ["user", "assistant"] * 2
+        assert_stopped_where_heard(visit)
+        first = visit.events("response.done")[0]["response"]
+        assert first["status_details"]["reason"] == "turn_detected"
+
+
+def test_typed_is_answered_and_interrupted(house: House, silent: Browser) -> None:
+    with visit_page(silent, house.url) as visit:
+        visit.write(STORY)
+        assert visit.until_final(0) == STORY
+        visit.until_heard(1, 1.0)
+        assert visit.fact("peak") > AUDIBLE
+
+        visit.write("What is the capital of France?")
+        visit.until("the first reply stopped", lambda: visit.turns[1]["interrupted"])
+        visit.until("the second played to its end", lambda: visit.turns[-1]["played"])
+        assert [turn["role"] for turn in visit.turns] == ["user", "assistant"] * 2
+        assert_stopped_where_heard(visit)
+        assert not visit.turns[3]["interrupted"]
+        assert visit.state == "ready"
+        assert not any(event["type"] == "audio" for event in visit.sent), "nobody pressed anything"
+
+
+def assert_stopped_where_heard(visit: Visit) -> None:
+    """Of the first reply the page shows what was heard, and says that it was interrupted."""
+    first = visit.page.locator("#log .assistant p").first
+    mark = first.locator(".mark").inner_text()
+    assert mark == "interrupted"
+    shown = first.inner_text().removesuffix(mark).strip()
+    assert shown
+    assert visit.turns[1]["text"].startswith(shown)
+
+
+# A second way from whatever goes to the loudspeaker, which keeps it.
+RECORDER = """
+const connect = AudioNode.prototype.connect;
+window.recorded = [];
+AudioNode.prototype.connect = function (to, ...rest) {
+  if (to instanceof AudioDestinationNode) {
+    const tap = to.context.createScriptProcessor(4096, 1, 1);
+    window.rate = to.context.sampleRate;
+    tap.onaudioprocess = ({ inputBuffer }) =>
+      window.recorded.push(...Int16Array.from(inputBuffer.getChannelData(0), (x) => x * 32767));
+    connect.call(this, tap);
+    connect.call(tap, to);
+  }
+  return connect.call(this, to, ...rest);
+};
+"""
+RECORDED = """() => {
+  let bytes = "";
+  for (const byte of new Uint8Array(Int16Array.from(recorded).buffer)) {
+    bytes += String.fromCharCode(byte);
+  }
+  return { rate, pcm: btoa(bytes) };
+}"""
+
+
+def test_what_sounds_is_what_is_written(house: House, silent: Browser) -> None:
+    # Chromium complains of the recorder, which is of an old kind that needs no file of its own.
+    with visit_page(silent, house.url, quiet=False, script=RECORDER) as visit:
+        visit.write("What is the capital of France?")
+        visit.until("played to its end", lambda: len(visit.turns) > 1 and visit.turns[1]["played"])
+        assert "Paris" in visit.turns[1]["text"]
+        heard = visit.page.evaluate(RECORDED)
+        sound = np.frombuffer(base64.b64decode(heard["pcm"]), np.int16).astype(np.float32) / 32768
+        transcript = transcribe(soxr.resample(sound, heard["rate"], HEARD_RATE))
+        assert "capital of france" in transcript.lower()
+        assert "paris" in transcript.lower()
+
+
+def transcribe(pcm: Pcm) -> str:
+    """What recognition hears in it; in a thread, since Playwright's loop runs in this one."""
+    stt = load_engine("stt", "faster-whisper", EngineOptions(WEIGHTS, "cpu"))
+    with ThreadPoolExecutor(1) as thread:
+        heard = thread.submit(lambda: asyncio.run(stt.transcribe(pcm, language="en"))).result()
+    return str(heard.text)
+
+
+def test_replies_may_be_written_only(house: House, silent: Browser) -> None:
+    with visit_page(silent, house.url) as visit:
+        visit.page.get_by_label("Speak replies").uncheck()
+        visit.write("What is the capital of France?")
+        assert "Paris" in visit.until_final(1)
+        assert visit.fact("playedSeconds") == 0
+        assert not any(event["type"] == "audio" for event in visit.received)
+
+        visit.page.reload()
+        visit.until_state("ready")
+        assert not visit.page.get_by_label("Speak replies").is_checked()
+        visit.page.get_by_label("Speak replies").check()
+        visit.write("What is the capital of France?")
+        visit.until_heard(1, 0.5)
+
+
+def test_another_voice_can_be_chosen(house: House, silent: Browser) -> None:
+    with visit_page(silent, house.url) as visit:
+        visit.page.get_by_label("Voice").select_option("bm_george")
+        visit.write("Hello!")
+        visit.until_heard(1, 0.3)
+        updated = visit.events("session.updated")[-1]["session"]
+        assert updated["audio"]["output"]["voice"] == "bm_george"
