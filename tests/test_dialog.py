@@ -10,8 +10,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from voice import events as ev
 from voice.audio import HEARD_RATE
-from voice.dialog import Dialog, Policy
+from voice.dialog import Dialog
 from voice.events import Rev
+from voice.floor import Policy
 
 S = HEARD_RATE
 SEMANTIC = Policy()

@@ -9,109 +9,17 @@ Stale results are dropped here and nowhere else: a result counts only if its `Re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
+from voice import events as ev
 from voice.audio import HEARD_RATE
-from voice.endpointing import Eagerness, silence_wanted
-from voice.events import (
-    Abandon,
-    Action,
-    AudioCleared,
-    AudioCommitted,
-    AudioSent,
-    Cancel,
-    CancelRequested,
-    Commit,
-    DropTurn,
-    Elapsed,
-    Event,
-    OpenTurn,
-    Played,
-    Refuse,
-    Release,
-    Reopen,
-    ReplyEnded,
-    Respond,
-    ResponseRequested,
-    Rev,
-    Score,
-    Scored,
-    SpeechPaused,
-    SpeechStarted,
-    Transcribe,
-    Transcribed,
-)
+from voice.endpointing import silence_wanted
+from voice.events import Rev
+from voice.floor import Policy, Reply, Turn
 
 RESCORE = HEARD_RATE // 5
 """While a silence lasts the turn detector is asked again this often (samples)."""
 
 PAST = HEARD_RATE * 7
 """Sound from before a turn that is kept at hand; no longer prefix can be asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How turns are taken in this session; durations in samples at `HEARD_RATE`.
-
-    `detection` `none` is push-to-talk: the client commits, and nothing heard ends or cancels
-    anything.
-    """
-
-    detection: Literal["none", "server_vad", "semantic_vad"] = "semantic_vad"
-    eagerness: Eagerness = "auto"
-    silence: int = HEARD_RATE // 2
-    create_response: bool = True
-    interrupt_response: bool = True
-    request_follows: bool = False
-    """The client asks for a reply right after each of its commits (our own page does), so that
-    push-to-talk may prepare one in the pauses too."""
-    speculation: Literal["off", "stt", "llm", "tts"] = "tts"
-    interrupt: int = HEARD_RATE * 160 // 1000
-    reopen: int = HEARD_RATE * 12 // 10
-    max_turn: int = HEARD_RATE * 120
-    prefix: int = HEARD_RATE * 3 // 10
-
-
-@dataclass(slots=True)
-class _Turn:
-    """The user's turn: open, or committed and waiting for its transcript."""
-
-    number: int
-    start: int
-    spoke: int
-    """Where the present stretch of speech began."""
-    speaking: bool = True
-    revision: int = 0
-    end: int = 0
-    transcript: str | None = None
-    transcribing: bool = False
-    probability: float | None = None
-    scoring: bool = False
-    scored: int = 0
-    over_reply: bool = False
-    """Every word of it so far was said over a reply that still goes on."""
-    respond: bool = False
-    """Once committed: a reply is to be made as soon as the transcript is there."""
-    asked: bool = False
-    """Once committed: that reply was asked for by the client, so it comes even to silence."""
-    answered: bool = False
-    used: bool = False
-    """A reply to the present revision has been started, so another needs another `Rev`."""
-
-    @property
-    def rev(self) -> Rev:
-        return Rev(self.number, self.revision)
-
-
-@dataclass(slots=True)
-class _Reply:
-    rev: Rev
-    held: bool
-    ended: bool = False
-    audible: bool = False
-    until: int = 0
-    """When its audio, as far as sent, will have been played."""
 
 
 class Dialog:
@@ -123,10 +31,10 @@ class Dialog:
         self._turns = 0
         self._floor = 0
         """Audio before this sample is spoken for (committed or cleared)."""
-        self._turn: _Turn | None = None
-        self._committed: _Turn | None = None
+        self._turn: Turn | None = None
+        self._committed: Turn | None = None
         """The newest committed turn: it may still want its transcript, or be reopened."""
-        self._reply: _Reply | None = None
+        self._reply: Reply | None = None
 
     # --- what others may ask
 
@@ -152,35 +60,37 @@ class Dialog:
 
     # --- events
 
-    def feed(self, event: Event) -> list[Action]:  # noqa: PLR0911 - the table of events
+    def feed(self, event: ev.Event) -> list[ev.Action]:  # noqa: PLR0911, PLR0912 - the table of events
         """Take one event, return what is to be done about it, in order."""
         match event:
-            case Elapsed(now, silent):
+            case ev.Elapsed(now, silent):
                 return self._elapse(now, silent)
-            case SpeechStarted(at):
+            case ev.SpeechStarted(at):
                 return self._start(at)
-            case SpeechPaused(at):
+            case ev.SpeechPaused(at):
                 return self._pause(at)
-            case Transcribed(rev, text):
+            case ev.Transcribed(rev, text):
                 return self._transcribed(rev, text)
-            case Scored(rev, probability):
+            case ev.Overheard(rev, samples):
+                return self._overheard(rev, samples)
+            case ev.Scored(rev, probability):
                 return self._scored(rev, probability)
-            case AudioCommitted(now):
+            case ev.AudioCommitted(now):
                 return self._commit_by_client(now)
-            case AudioCleared(now):
+            case ev.AudioCleared(now):
                 return self._clear(now)
-            case ResponseRequested(special):
+            case ev.ResponseRequested(special):
                 return self._request(special=special)
-            case CancelRequested():
+            case ev.CancelRequested():
                 return self._cancel_by_client()
-            case AudioSent(rev, samples):
+            case ev.AudioSent(rev, samples):
                 return self._sent(rev, samples)
-            case ReplyEnded(rev):
+            case ev.ReplyEnded(rev):
                 return self._ended(rev)
-            case Played(turn):
+            case ev.Played(turn):
                 return self._played(turn)
 
-    def adopt(self, policy: Policy) -> list[Action]:
+    def adopt(self, policy: Policy) -> list[ev.Action]:
         """Change the policy; another way of detecting turns starts with a clean floor."""
         changed = policy.detection != self.policy.detection
         self.policy = policy
@@ -188,11 +98,12 @@ class Dialog:
 
     # --- speech
 
-    def _start(self, at: int) -> list[Action]:
+    def _start(self, at: int) -> list[ev.Action]:
         turn = self._turn
         if turn is not None:
             turn.speaking = True
             turn.spoke = at
+            turn.overhear_at = at + self.policy.partial
             return self._abandon(turn)
         reopened = self._reopen(at)
         if reopened:
@@ -201,14 +112,14 @@ class Dialog:
         prefix = at if self.policy.detection == "none" else self.policy.prefix
         turn = self._open(max(at - prefix, self._floor), at)
         turn.over_reply = self._reply_sounds()
-        return [] if self.policy.detection == "none" else [OpenTurn(turn.number, turn.start)]
+        return [] if self.policy.detection == "none" else [ev.OpenTurn(turn.number, turn.start)]
 
-    def _open(self, start: int, at: int) -> _Turn:
+    def _open(self, start: int, at: int) -> Turn:
         self._turns += 1
-        self._turn = _Turn(self._turns, start, at)
+        self._turn = Turn(self._turns, start, at, overhear_at=at + self.policy.partial)
         return self._turn
 
-    def _reopen(self, at: int) -> list[Action]:
+    def _reopen(self, at: int) -> list[ev.Action]:
         turn = self._committed
         if turn is None or self.policy.detection == "none" or at - turn.end > self.policy.reopen:
             return []
@@ -217,7 +128,7 @@ class Dialog:
         waiting = turn.transcript is None and turn.respond
         if not (unheard or waiting):
             return []
-        actions: list[Action] = [Reopen(turn.rev), OpenTurn(turn.number, turn.start)]
+        actions: list[ev.Action] = [ev.Reopen(turn.rev), ev.OpenTurn(turn.number, turn.start)]
         if unheard:
             self._reply = None
         self._committed = None
@@ -226,55 +137,55 @@ class Dialog:
         self._turn = turn
         return actions
 
-    def _abandon(self, turn: _Turn) -> list[Action]:
+    def _abandon(self, turn: Turn) -> list[ev.Action]:
         reply = self._reply
         busy = turn.transcribing or turn.transcript is not None or turn.scoring
         if reply is not None and reply.held and reply.rev == turn.rev:
             self._reply = None
         turn.transcript, turn.transcribing = None, False
         turn.probability, turn.scoring = None, False
-        return [Abandon(turn.rev)] if busy else []
+        return [ev.Abandon(turn.rev)] if busy else []
 
-    def _pause(self, at: int) -> list[Action]:
+    def _pause(self, at: int) -> list[ev.Action]:
         turn = self._turn
         if turn is None:
             return []
         turn.speaking = False
         turn.end = at
         turn.revision += 1
-        turn.used = False
+        turn.used = turn.overhearing = False
         if turn.over_reply and self._reply_sounds() and self.policy.interrupt_response:
             # Too short to interrupt: whoever it was, the reply goes on and the floor is its own.
             return self._drop(turn)
-        actions: list[Action] = []
+        actions: list[ev.Action] = []
         if self.policy.speculation != "off":
             actions.append(self._transcribe(turn, final=False))
         if self.policy.detection == "semantic_vad":
             actions.append(self._score(turn, at))
         return actions
 
-    def _drop(self, turn: _Turn) -> list[Action]:
+    def _drop(self, turn: Turn) -> list[ev.Action]:
         actions = self._abandon(turn)
         self._turn = None
         self._floor = turn.end
         if self.policy.detection != "none":
-            actions.append(DropTurn(turn.number, turn.end))
+            actions.append(ev.DropTurn(turn.number, turn.end))
         return actions
 
-    def _transcribe(self, turn: _Turn, *, final: bool) -> Action:
+    def _transcribe(self, turn: Turn, *, final: bool) -> ev.Action:
         turn.transcribing = True
-        return Transcribe(turn.rev, turn.start, turn.end, final)
+        return ev.Transcribe(turn.rev, turn.start, turn.end, final)
 
-    def _score(self, turn: _Turn, now: int) -> Action:
+    def _score(self, turn: Turn, now: int) -> ev.Action:
         turn.scoring, turn.scored = True, now
-        return Score(turn.rev, turn.start, now)
+        return ev.Score(turn.rev, turn.start, now)
 
     # --- time
 
-    def _elapse(self, now: int, silent: int) -> list[Action]:
+    def _elapse(self, now: int, silent: int) -> list[ev.Action]:
         self.now = now
         turn = self._turn
-        actions: list[Action] = []
+        actions: list[ev.Action] = []
         if turn is None:
             return actions
         if turn.speaking:
@@ -282,8 +193,8 @@ class Dialog:
             if self.policy.detection != "none" and now - turn.start > self.policy.max_turn:
                 turn.end = now
                 turn.revision += 1
-                actions += self._commit(turn, respond=self.policy.create_response)
-            return actions
+                return actions + self._commit(turn, respond=self.policy.create_response)
+            return actions + self._overhear(turn, now)
         if self.policy.detection == "none":
             return actions
         silence = now - turn.end
@@ -294,7 +205,21 @@ class Dialog:
             actions.append(self._score(turn, now))
         return actions
 
-    def _silence_wanted(self, turn: _Turn) -> int:
+    def _overhear(self, turn: Turn, now: int) -> list[ev.Action]:
+        if not self.policy.partial or turn.overhearing or now < turn.overhear_at:
+            return []
+        turn.overhearing = True
+        return [ev.Overhear(turn.rev, turn.start, now)]
+
+    def _overheard(self, rev: Rev, samples: int) -> list[ev.Action]:
+        turn = self._turn
+        if turn is not None and turn.number == rev.turn:
+            turn.overhearing = False
+            rest = int(samples * (1 / self.policy.partial_share - 1))
+            turn.overhear_at = self.now + max(self.policy.partial, rest)
+        return []
+
+    def _silence_wanted(self, turn: Turn) -> int:
         if self.policy.detection == "server_vad":
             return self.policy.silence
         if turn.probability is None and turn.scoring and turn.transcript is None:
@@ -302,7 +227,7 @@ class Dialog:
         wanted = silence_wanted(turn.probability, turn.transcript, self.policy.eagerness)
         return int(wanted * HEARD_RATE)
 
-    def _interrupt(self, turn: _Turn, voiced: int) -> list[Action]:
+    def _interrupt(self, turn: Turn, voiced: int) -> list[ev.Action]:
         reply = self._reply
         if (
             reply is None
@@ -314,7 +239,7 @@ class Dialog:
             return []
         turn.over_reply = False
         self._reply = None
-        return [Cancel(reply.rev, "turn_detected")]
+        return [ev.Cancel(reply.rev, "turn_detected")]
 
     def _reply_sounds(self) -> bool:
         reply = self._reply
@@ -324,8 +249,8 @@ class Dialog:
 
     # --- the end of a turn
 
-    def _commit(self, turn: _Turn, *, respond: bool) -> list[Action]:
-        actions: list[Action] = [Commit(turn.rev, turn.start, turn.end)]
+    def _commit(self, turn: Turn, *, respond: bool) -> list[ev.Action]:
+        actions: list[ev.Action] = [ev.Commit(turn.rev, turn.start, turn.end)]
         self._turn = None
         self._floor = turn.end
         self._committed = turn
@@ -336,7 +261,7 @@ class Dialog:
             return actions
         return actions + self._answer(turn)
 
-    def _commit_by_client(self, now: int) -> list[Action]:
+    def _commit_by_client(self, now: int) -> list[ev.Action]:
         turn = self._turn
         start = self._floor
         fresh = turn is None or turn.speaking or turn.revision == 0
@@ -350,7 +275,7 @@ class Dialog:
         self._floor = now
         return actions
 
-    def _clear(self, now: int) -> list[Action]:
+    def _clear(self, now: int) -> list[ev.Action]:
         turn = self._turn
         self._turn = None
         self._floor = now
@@ -358,7 +283,7 @@ class Dialog:
 
     # --- results
 
-    def _transcribed(self, rev: Rev, text: str) -> list[Action]:
+    def _transcribed(self, rev: Rev, text: str) -> list[ev.Action]:
         turn = self._turn
         if turn is not None and turn.rev == rev and turn.transcribing:
             turn.transcript, turn.transcribing = text, False
@@ -369,7 +294,7 @@ class Dialog:
             return self._answer(turn)
         return []
 
-    def _speculate(self, turn: _Turn) -> list[Action]:
+    def _speculate(self, turn: Turn) -> list[ev.Action]:
         expected = (
             self.policy.request_follows
             if self.policy.detection == "none"
@@ -381,21 +306,21 @@ class Dialog:
         turn.used = True
         return self._begin(turn.rev, held=True)
 
-    def _begin(self, rev: Rev, *, held: bool) -> list[Action]:
+    def _begin(self, rev: Rev, *, held: bool) -> list[ev.Action]:
         """Start a reply; one that was prepared and never wanted makes room for it."""
         actions = self._forget_held()
-        self._reply = _Reply(rev, held=held)
-        return [*actions, Respond(rev, held=held)]
+        self._reply = Reply(rev, held=held)
+        return [*actions, ev.Respond(rev, held=held)]
 
-    def _forget_held(self) -> list[Action]:
-        """Abandon a reply that was prepared and turned out not to be wanted."""
+    def _forget_held(self) -> list[ev.Action]:
+        """ev.Abandon a reply that was prepared and turned out not to be wanted."""
         reply = self._reply
         if reply is None or not reply.held:
             return []
         self._reply = None
-        return [Abandon(reply.rev)]
+        return [ev.Abandon(reply.rev)]
 
-    def _answer(self, turn: _Turn) -> list[Action]:
+    def _answer(self, turn: Turn) -> list[ev.Action]:
         """The turn is committed and its transcript known: reply, if one is wanted."""
         reply = self._reply
         if not turn.respond:
@@ -404,7 +329,7 @@ class Dialog:
         if reply is not None and reply.held and reply.rev == turn.rev:
             reply.held = False
             turn.respond, turn.answered = False, True
-            return [Release(turn.rev)]
+            return [ev.Release(turn.rev)]
         if self.replying or not (turn.transcript or turn.asked):
             return []
         turn.respond, turn.answered = False, True
@@ -416,7 +341,7 @@ class Dialog:
         self._turns += 1
         return Rev(self._turns, 0)
 
-    def _scored(self, rev: Rev, probability: float | None) -> list[Action]:
+    def _scored(self, rev: Rev, probability: float | None) -> list[ev.Action]:
         turn = self._turn
         if turn is not None and turn.rev == rev and turn.scoring:
             turn.scoring = False
@@ -425,10 +350,10 @@ class Dialog:
 
     # --- replies
 
-    def _request(self, *, special: bool) -> list[Action]:
+    def _request(self, *, special: bool) -> list[ev.Action]:
         if self.replying:
             return [
-                Refuse(
+                ev.Refuse(
                     "conversation_already_has_active_response",
                     "a response is in progress; wait for it to end or cancel it first",
                 )
@@ -443,23 +368,23 @@ class Dialog:
             return [] if turn.transcribing else self._answer(turn)
         return self._begin(self._next_rev(), held=False)
 
-    def _cancel_by_client(self) -> list[Action]:
+    def _cancel_by_client(self) -> list[ev.Action]:
         reply = self._reply
         if self._committed is not None and self._committed.transcribing:
             self._committed.respond = False
         if reply is None or not self.replying:
-            return [Refuse("response_cancel_not_active", "there is no response to cancel")]
+            return [ev.Refuse("response_cancel_not_active", "there is no response to cancel")]
         self._reply = None
-        return [Cancel(reply.rev, "client_cancelled")]
+        return [ev.Cancel(reply.rev, "client_cancelled")]
 
-    def _sent(self, rev: Rev, samples: int) -> list[Action]:
+    def _sent(self, rev: Rev, samples: int) -> list[ev.Action]:
         reply = self._reply
         if reply is not None and reply.rev == rev:
             reply.audible = True
             reply.until = max(reply.until, self.now) + samples
         return []
 
-    def _ended(self, rev: Rev) -> list[Action]:
+    def _ended(self, rev: Rev) -> list[ev.Action]:
         reply = self._reply
         if reply is None or reply.rev != rev:
             return []
@@ -469,7 +394,7 @@ class Dialog:
             return self._answer(turn)  # it was said while the reply could not be interrupted
         return []
 
-    def _played(self, turn: int) -> list[Action]:
+    def _played(self, turn: int) -> list[ev.Action]:
         reply = self._reply
         if reply is not None and reply.rev.turn == turn and reply.ended:
             reply.until = self.now

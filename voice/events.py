@@ -58,6 +58,14 @@ class Transcribed:
 
 
 @dataclass(frozen=True, slots=True)
+class Overheard:
+    """A look at the turn while it goes on is done; it took `samples` of the clock."""
+
+    rev: Rev
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
 class Scored:
     """The turn detector's probability that the turn is complete; None if it failed."""
 
@@ -121,6 +129,7 @@ Event = (
     | SpeechPaused
     | Elapsed
     | Transcribed
+    | Overheard
     | Scored
     | AudioCommitted
     | AudioCleared
@@ -159,6 +168,15 @@ class Transcribe:
     start: int
     end: int
     final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Overhear:
+    """Have a look at what has been said from sample `start` to `end`, while the user speaks on."""
+
+    rev: Rev
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +246,7 @@ Action = (
     OpenTurn
     | DropTurn
     | Transcribe
+    | Overhear
     | Score
     | Abandon
     | Commit

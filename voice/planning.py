@@ -11,8 +11,8 @@ from chat.conversation import Item
 from chat.prompts import INSTRUCTIONS, prompt
 from chat.providers import ChatOptions, Tool
 from voice.audio import HEARD_RATE
-from voice.dialog import Policy
 from voice.events import Rev
+from voice.floor import Policy
 from voice.protocol.client import ResponseParams
 from voice.protocol.config import SemanticVad, ServerVad, SessionConfig
 from voice.response import Plan
@@ -43,6 +43,8 @@ def policy(config: SessionConfig, settings: Settings, *, request_follows: bool) 
         "max_turn": int(turn.max_seconds * HEARD_RATE),
         "prefix": _samples(settings.vad.prefix_ms),
         "request_follows": request_follows,
+        "partial": _samples(settings.stt.partial_ms),
+        "partial_share": settings.stt.partial_share,
     }
     vad = config.turn_detection
     if vad is None:

@@ -21,7 +21,7 @@ from voice import metrics
 from voice.audio import HEARD_RATE, seconds
 from voice.dialog import Dialog
 from voice.ears import Ears
-from voice.engines import Stt, Transcript, Tts, TurnDetector, Vad
+from voice.engines import Stt, Tts, TurnDetector, Vad
 from voice.errors import VoiceError
 from voice.events import Rev
 from voice.memory import Memory
@@ -33,9 +33,8 @@ from voice.protocol.config import ServerVad, SessionConfig, show
 from voice.reply import respond
 from voice.response import Reply, closing
 from voice.settings import Settings
-
-TAIL = HEARD_RATE * 3 // 10
-"""Sound after the last voiced sample that recognition may still see: final consonants are quiet."""
+from voice.stamps import Stamps
+from voice.transcripts import Transcripts
 
 REMEMBERED = 3
 """Replies kept at hand; the dialog refers to the newest only, the others may still be closing."""
@@ -86,14 +85,13 @@ class Session:
         self._group = group
         self._loop = asyncio.get_running_loop()
         self._conversation_id = wire.new_id("conv")
-        self._items: dict[int, str] = {}
-        """turn -> the item it is or will be"""
-        self._transcripts: dict[Rev, Transcript] = {}
-        self._committed: dict[Rev, float] = {}
-        """Committed turns whose transcript is on its way -> seconds of their speech."""
+        self.transcripts = Transcripts(engines.stt, self.ears.tape, self.memory, self.put)
+        self.transcripts.language = settings.stt.language
+        self._announced: set[int] = set()
+        """Turns whose beginning the client was told."""
         self._replies: dict[Rev, Reply] = {}
-        self._work: dict[Rev, set[asyncio.Task[None]]] = {}
-        self._stamps: dict[int, dict[str, float]] = {}
+        self._work: dict[Rev, dict[str, asyncio.Task[None]]] = {}
+        self._stamps = Stamps()
         self._refers_to: str | None = None
         """The `event_id` of the client event being handled, for errors."""
 
@@ -130,6 +128,9 @@ class Session:
         threshold = vad.threshold if isinstance(vad, ServerVad) else None
         self.ears.segmenter.threshold = threshold or self.settings.vad.threshold
         rules = policy(changed, self.settings, request_follows=self.extended)
+        heard = changed.transcription
+        self.transcripts.told = heard is not None
+        self.transcripts.language = (heard and heard.language) or self.settings.stt.language
         for action in self.dialog.adopt(rules):
             self._perform(action)
         self.put(wire.SessionUpdated(session=show(changed, self.id)))
@@ -141,7 +142,15 @@ class Session:
     def fail(self, error: VoiceError | ChatError, event_id: str | None = None) -> None:
         """Tell the client that something did not work; the session goes on."""
         metrics.ERRORS.labels(error.code).inc()
-        self.put(wire.ErrorEvent(error=_detail(error, event_id)))
+        mistaken = isinstance(error, VoiceError) and error.code != "internal_error"
+        detail = wire.ErrorDetail(
+            type="invalid_request_error" if mistaken else "server_error",
+            code=error.code,
+            message=error.message,
+            param=getattr(error, "param", None),
+            event_id=event_id,
+        )
+        self.put(wire.ErrorEvent(error=detail))
 
     def sent(self, out: Outgoing[wire.ServerEvent]) -> None:
         """A message has been handed to the client's socket."""
@@ -151,25 +160,40 @@ class Session:
         reply.sent += out.seconds
         if reply.first_sent is None:
             reply.first_sent = self._loop.time()
-            self._report(reply)
+            took = self._stamps.report(out.rev.turn, reply.stamps, reply.first_sent)
+            if self.extended:
+                shown = {stage: round(value * 1000, 1) for stage, value in took.items()}
+                self.put(wire.Timings(response_id=reply.id, turn=out.rev.turn, stages=shown))
         self.feed(ev.AudioSent(out.rev, int(out.seconds * HEARD_RATE)))
 
     # --- what is to be done
 
-    def _perform(self, action: ev.Action) -> None:
+    def _perform(self, action: ev.Action) -> None:  # noqa: PLR0912 - the table of actions
         match action:
             case ev.OpenTurn(turn, at):
-                self._items[turn] = wire.new_id("item")
+                self._announced.add(turn)
+                item_id = self.transcripts.item_id(turn)
                 ms = at * 1000 // HEARD_RATE
-                self.put(wire.SpeechStarted(item_id=self._items[turn], audio_start_ms=ms))
+                self.put(wire.SpeechStarted(item_id=item_id, audio_start_ms=ms))
             case ev.DropTurn(turn, at):
-                ms = at * 1000 // HEARD_RATE
-                self.put(wire.SpeechStopped(item_id=self._items.pop(turn), audio_end_ms=ms))
+                self._announced.discard(turn)
+                item_id = self.transcripts.item_id(turn)
+                self.put(wire.SpeechStopped(item_id=item_id, audio_end_ms=at * 1000 // HEARD_RATE))
+                self.transcripts.forget(turn)
             case ev.Transcribe(rev, start, end, final):
-                self._note_pause(rev, end, final=final)
-                self._launch(rev, self._transcribe(rev, start, end))
+                ago = seconds(self.ears.tape.end - end, HEARD_RATE)
+                self._stamps.note(rev.turn, "spoke", ago=ago)
+                self._stamps.note(rev.turn, "transcribing")
+                if not final:
+                    self._stamps.note(rev.turn, "paused")
+                self._stop(
+                    Rev(rev.turn, rev.revision - 1)
+                )  # a partial transcript, no longer wanted
+                self._launch(rev, "transcribe", self._transcribe(rev, start, end))
+            case ev.Overhear(rev, start, end):
+                self._launch(rev, "overhear", self._overhear(rev, start, end))
             case ev.Score(rev, start, end):
-                self._launch(rev, self._score(rev, start, end))
+                self._launch(rev, "score", self._score(rev, start, end))
             case ev.Abandon(rev):
                 self._abandon(rev)
             case ev.Commit(rev, start, end):
@@ -186,38 +210,39 @@ class Session:
                 self.wish = None
                 self.fail(VoiceError(message, code=code), self._refers_to)
 
-    def _launch(self, rev: Rev, work: Coroutine[Any, Any, None]) -> None:
+    def _launch(self, rev: Rev, kind: str, work: Coroutine[Any, Any, None]) -> None:
         task = self._group.create_task(work)
-        tasks = self._work.setdefault(rev, set())
-        tasks.add(task)
-        task.add_done_callback(partial(self._landed, rev))
+        self._work.setdefault(rev, {})[kind] = task
+        task.add_done_callback(partial(self._landed, rev, kind))
 
-    def _landed(self, rev: Rev, task: asyncio.Task[None]) -> None:
-        tasks = self._work.get(rev, set())
-        tasks.discard(task)
+    def _landed(self, rev: Rev, kind: str, task: asyncio.Task[None]) -> None:
+        tasks = self._work.get(rev, {})
+        if tasks.get(kind) is task:
+            del tasks[kind]
         if not tasks:
             self._work.pop(rev, None)
 
-    def _stop(self, rev: Rev) -> None:
-        for task in self._work.pop(rev, ()):
+    def _stop(self, rev: Rev) -> dict[str, asyncio.Task[None]]:
+        """Cancel all work for `rev`; returns what that was."""
+        tasks = self._work.pop(rev, {})
+        for task in tasks.values():
             task.cancel()
+        return tasks
 
     async def _transcribe(self, rev: Rev, start: int, end: int) -> None:
-        pcm = self.ears.tape.read(start, end + TAIL)
-        transcription = self.config.transcription
-        language = transcription.language if transcription else None
-        try:
-            heard = await self.engines.stt.transcribe(
-                pcm, language=language or self.settings.stt.language
-            )
-        except VoiceError as error:
-            self._transcription_failed(rev, error)
-            heard = Transcript("", language or "en")
-        self._stamp(rev.turn, "transcribed")
-        self._transcripts[rev] = heard
-        if rev in self._committed:
-            self._tell_transcript(rev)
-        self.feed(ev.Transcribed(rev, heard.text))
+        task = asyncio.current_task()
+        text = await self.transcripts.transcribe(
+            rev, start, end, lambda: task in self._work.get(rev, {}).values()
+        )
+        if text is not None:
+            self._stamps.note(rev.turn, "transcribed")
+            self.feed(ev.Transcribed(rev, text))
+
+    async def _overhear(self, rev: Rev, start: int, end: int) -> None:
+        began = self._loop.time()
+        await self.transcripts.overhear(rev, start, end)
+        took = self._loop.time() - began
+        self.feed(ev.Overheard(rev, int(took * HEARD_RATE)))
 
     async def _score(self, rev: Rev, start: int, end: int) -> None:
         pcm = self.ears.tape.read(start, end)
@@ -232,42 +257,20 @@ class Session:
 
     def _commit(self, rev: Rev, start: int, end: int) -> None:
         metrics.TURNS.inc()
-        self._stamp(rev.turn, "committed")
-        spoken = rev.turn in self._items
-        item_id = self._items.setdefault(rev.turn, wire.new_id("item"))
+        self._stamps.note(rev.turn, "committed")
+        item_id = self.transcripts.item_id(rev.turn)
         previous = self.memory.last_id
-        if spoken:
+        if rev.turn in self._announced:
+            self._announced.discard(rev.turn)
             ms = end * 1000 // HEARD_RATE
             self.put(wire.SpeechStopped(item_id=item_id, audio_end_ms=ms))
         self.put(wire.BufferCommitted(item_id=item_id, previous_item_id=previous))
-        self._committed[rev] = seconds(end - start, HEARD_RATE)
         self.memory.add_speech(item_id, None)
         item = self.memory.show(item_id)
         self.put(wire.ItemAdded(item=item, previous_item_id=previous))
         self.put(wire.ItemDone(item=item, previous_item_id=previous))
         self.drop_oldest()
-        if rev in self._transcripts:
-            self._tell_transcript(rev)
-
-    def _tell_transcript(self, rev: Rev) -> None:
-        spoken = self._committed.pop(rev)
-        heard = self._transcripts[rev]
-        item_id = self._items[rev.turn]
-        if item_id not in self.memory.conversation:
-            return  # the client deleted it meanwhile
-        self.memory.conversation.set_text(item_id, heard.text)
-        if self.config.transcription is None:
-            return
-        if heard.text:
-            self.put(wire.TranscriptionDelta(item_id=item_id, delta=heard.text))
-        usage = wire.Duration(spoken)
-        self.put(wire.TranscriptionCompleted(item_id=item_id, transcript=heard.text, usage=usage))
-
-    def _transcription_failed(self, rev: Rev, error: VoiceError) -> None:
-        metrics.ERRORS.labels(error.code).inc()
-        if rev in self._committed:
-            detail = _detail(error, None)
-            self.put(wire.TranscriptionFailed(item_id=self._items[rev.turn], error=detail))
+        self.transcripts.owe(rev, seconds(end - start, HEARD_RATE))
 
     def _reopen(self, rev: Rev) -> None:
         gone: list[wire.ServerEvent] = []
@@ -277,14 +280,16 @@ class Session:
             details = wire.StatusDetails(type="cancelled", reason="turn_detected")
             gone += closing(reply, "cancelled", details) if not reply.done else []
             gone += [wire.ItemDeleted(item_id=i) for i in self.memory.forget_reply(reply)]
-        item_id = self._items.pop(rev.turn)
+        item_id = self.transcripts.item_id(rev.turn)
         if item_id in self.memory.conversation:
             self.memory.forget(item_id)
             gone.append(wire.ItemDeleted(item_id=item_id))
-        self._committed.pop(rev, None)
+        self.transcripts.forget(rev.turn)
         self.outbox.cut(rev, gone)
 
     def _abandon(self, rev: Rev) -> None:
+        if self.transcripts.is_long(rev.turn) and rev in self._work:
+            self._work[rev].pop("transcribe", None)  # it goes on, to settle what was said so far
         self._stop(rev)
         self.outbox.drop(rev)
         metrics.ABANDONED.inc()
@@ -303,10 +308,10 @@ class Session:
     def _respond(self, rev: Rev, *, held: bool) -> None:
         items = list(self.memory.conversation)
         previous = self.memory.last_id
-        heard = self._transcripts.get(rev)
-        item_id = self._items.get(rev.turn)
-        if heard and item_id and item_id not in self.memory.conversation:
-            items.append(MessageItem(item_id, "user", heard.text))
+        heard = self.transcripts.text(rev)
+        item_id = self.transcripts.item_id(rev.turn) if heard else ""
+        if heard and item_id not in self.memory.conversation:
+            items.append(MessageItem(item_id, "user", heard))
             previous = item_id
         made = plan(
             rev,
@@ -327,18 +332,14 @@ class Session:
             self.outbox.hold(rev)
         else:
             self._release(reply)
-        if self._says_nothing(rev):
+        if heard == "":
             self._emit(reply, wire.ResponseCreated(response=reply.response("in_progress")))
             done = wire.StatusDetails(type="completed")
             for event in closing(reply, "completed", done):
                 self._emit(reply, event)
             self.feed(ev.ReplyEnded(rev))
         else:
-            self._launch(rev, self._make(reply))
-
-    def _says_nothing(self, rev: Rev) -> bool:
-        heard = self._transcripts.get(rev)
-        return heard is not None and not heard.text
+            self._launch(rev, "reply", self._make(reply))
 
     async def _make(self, reply: Reply) -> None:
         await respond(
@@ -400,39 +401,3 @@ class Session:
         if reply.first_sent is None:
             return 0.0
         return min(reply.sent, self._loop.time() - reply.first_sent)
-
-    # --- times
-
-    def _stamp(self, turn: int, name: str) -> None:
-        self._stamps.setdefault(turn, {})[name] = self._loop.time()
-
-    def _note_pause(self, rev: Rev, end: int, *, final: bool) -> None:
-        now = self._loop.time()
-        spoke = now - seconds(self.ears.tape.end - end, HEARD_RATE)
-        stamps = self._stamps.setdefault(rev.turn, {})
-        stamps.update(transcribing=now, spoke=spoke)
-        if not final:
-            stamps["paused"] = now
-
-    def _report(self, reply: Reply) -> None:
-        """The reply has become audible: its times are known."""
-        stamps = self._stamps.pop(reply.plan.rev.turn, {}) | reply.stamps
-        stamps["sent"] = reply.first_sent or 0.0
-        took = metrics.stages(stamps)
-        for stage, value in took.items():
-            metrics.STAGE.labels(stage).observe(max(0.0, value))
-        if self.extended:
-            shown = {stage: round(value * 1000, 1) for stage, value in took.items()}
-            turn = reply.plan.rev.turn
-            self.put(wire.Timings(response_id=reply.id, turn=turn, stages=shown))
-
-
-def _detail(error: VoiceError | ChatError, event_id: str | None) -> wire.ErrorDetail:
-    asked = isinstance(error, VoiceError) and error.code != "internal_error"
-    return wire.ErrorDetail(
-        type="invalid_request_error" if asked else "server_error",
-        code=error.code,
-        message=error.message,
-        param=getattr(error, "param", None),
-        event_id=event_id,
-    )

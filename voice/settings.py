@@ -97,6 +97,19 @@ class SttSettings(Section):
     engine: str = Field("faster-whisper", description="Speech recognition engine.")
     model: str = Field("whisper-base", description="Folder of the weights under `models/`.")
     threads: Threads = Field(2, description="CPU threads for recognition.")
+    partial_ms: int = Field(
+        700,
+        ge=0,
+        le=10_000,
+        description="Speech after which a partial transcript is made, again and again "
+        "(milliseconds); 0 makes none.",
+    )
+    partial_share: float = Field(
+        0.3,
+        gt=0,
+        le=1,
+        description="Share of the time that partial transcripts may take; under load they yield.",
+    )
     language: str | None = Field(
         None, pattern="^[a-z]{2,3}$", description="Language spoken; unset detects it."
     )

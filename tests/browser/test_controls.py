@@ -113,7 +113,9 @@ def test_nothing_shuts_anybody_out(house: House, silent: Browser, look: str) -> 
     """No violation found by axe-core: names, roles, contrast, landmarks."""
     # axe-core is put into the page by text, which the page's policy forbids for good reason.
     with visit_page(silent, house.url, bypass_csp=True, **LOOKS[look]) as visit:
-        visit.page.add_script_tag(content=(files("axe_playwright_python") / "axe.min.js").read_text())
+        visit.page.add_script_tag(
+            content=(files("axe_playwright_python") / "axe.min.js").read_text()
+        )
         assert_sound(visit)
         visit.page.locator("#settings").evaluate("settings => settings.open = true")
         assert_sound(visit)

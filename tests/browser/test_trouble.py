@@ -11,7 +11,9 @@ from tests.browser.conftest import Clips, House
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.timeout(600)]
 
 
-def test_denied_microphone_leaves_typing(house: House, clips: Clips, playwright: Playwright) -> None:
+def test_denied_microphone_leaves_typing(
+    house: House, clips: Clips, playwright: Playwright
+) -> None:
     with (
         open_chromium(playwright, clips.silence, permission="denied") as browser,
         visit_page(browser, house.url) as visit,

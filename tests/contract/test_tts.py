@@ -160,16 +160,16 @@ async def test_speech_is_understood(
 
 async def test_speed_changes_the_length(tts: KokoroTts) -> None:
     lengths = []
-    for speed in (0.25, 0.5, 1.0, 2.0, 4.0):
-        speech = await tts.synthesize("Good morning.", voice="af_heart", speed=speed)
-        check(speech, "Good morning.", speed)
+    for speed in (0.25, 1.0, 2.0, 4.0):
+        speech = await tts.synthesize("Yes, please.", voice="af_heart", speed=speed)
+        check(speech, "Yes, please.", speed)
         lengths.append(len(speech.pcm))
     assert lengths == sorted(lengths, reverse=True)
-    assert lengths[0] > 2.5 * lengths[2] > 6 * lengths[4]
+    assert lengths[0] > 2.5 * lengths[1] > 6 * lengths[3]
 
 
 async def test_a_long_text_is_spoken_whole(tts: KokoroTts) -> None:
-    text = "We count the sheep, and then we count again. " * 13
+    text = "We count the sheep, and then we count again. " * 12
     speech = await tts.synthesize(text, voice="af_heart", speed=4.0)
     check(speech, text)
     assert len(phonemize(text, "en-US")) == len(speech.words)
@@ -223,6 +223,7 @@ def test_no_phoneme_is_lost_between_words(
 def test_words_run_together_are_taken_apart() -> None:
     alone = [["tˈɑp"], ["ʌv"], ["ðə"], ["hˈɪl"]]
     assert split_among(["tˈɑp", "ʌvðə", "hˈɪl"], alone) == ["tˈɑp", "ʌv", "ðə", "hˈɪl"]
+    assert split_among(["Iˈæm"], [["ˈI"], ["æm"]]) == ["I", "ˈæm"]
     alone = [["ɪn"], ["nˈIntin", "hˈʌndɹɪd"], ["ʌv"], ["ðə"]]
     heard = ["ɪn", "nIntin", "hˈʌndɹɪd", "əvðə"]
     assert split_among(heard, alone) == ["ɪn", "nIntin hˈʌndɹɪd", "əv", "ðə"]

@@ -251,13 +251,13 @@ class _Stt:
         self._script, self._log = script, log
 
     async def transcribe(
-        self, pcm: Pcm, *, language: str | None = None, prefix: str = ""
+        self, pcm: Pcm, *, language: str | None = None, prefix: str = "", urgent: bool = True
     ) -> Transcript:
         await asyncio.sleep(self._script._stt_seconds)
         if self._script._stt_fails:
             raise EngineFailed("recognition failed")
-        levels = np.rint(np.abs(pcm) * 100).astype(int)
-        texts = [t for n, t in self._script._texts.items() if (levels == n).sum() > HEARD_RATE / 50]
+        levels = np.bincount(np.rint(np.abs(pcm) * 100).astype(int), minlength=100)
+        texts = [t for n, t in self._script._texts.items() if levels[n] > HEARD_RATE / 50]
         text = " ".join(texts)
         self._log.transcribed.append(text)
         return Transcript(text, "en")

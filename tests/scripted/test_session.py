@@ -463,3 +463,40 @@ def test_an_ended_session_leaves_no_task() -> None:
     assert log.session is not None
     assert log.llm_closed  # the generation was stopped with the session
     assert not log.session._work
+
+
+def test_partial_transcripts_come_while_speaking_and_add_up_to_the_final_one() -> None:
+    text = "I would like to know what the capital of France is."
+    log = Script().says(0.5, 6.0, text).answers(ANSWER).play()
+    deltas = log.of(wire.TranscriptionDelta)
+    assert log.when(wire.TranscriptionDelta) < 5.0
+    assert "".join(event.delta for event in deltas) == text
+    item = log.of(wire.SpeechStarted)[0].item_id
+    assert {event.item_id for event in deltas} == {item}
+    assert log.of(wire.TranscriptionCompleted)[0].transcript == text
+
+
+def test_partial_transcripts_keep_to_their_share() -> None:
+    def looks(share: float) -> int:
+        script = Script(stt={"partial_share": share, "partial_ms": 100}).recognises(seconds=0.2)
+        return len(script.says(0.5, 20.5, "word").answers("-").play().transcribed)
+
+    assert looks(0.1) <= 1 + 20 / 2.0 + 1
+    assert looks(0.4) > 2 * looks(0.1)
+
+
+def test_no_partial_transcripts_when_switched_off() -> None:
+    log = Script(stt={"partial_ms": 0}).says(0.5, 6.0, QUESTION).answers(ANSWER).play()
+    assert log.when(wire.TranscriptionDelta) >= log.when(wire.BufferCommitted)
+
+
+def test_a_long_turn_is_heard_once() -> None:
+    """What was said before a pause is settled: the audio given to the recogniser stays short."""
+    script = Script(turn={"max_seconds": 3600.0}, limits={"buffer_seconds": 3600.0}).believes(0.0)
+    spoken = []
+    for n in range(20):
+        spoken.append(f"part {n}")
+        script.says(0.5 + 10 * n, 10.1 + 10 * n, spoken[-1])
+    log = script.answers("I see.").lasts(215.0).play()
+    assert roles(log)[0] == ("user", " ".join(spoken))
+    assert max(len(text.split()) for text in log.transcribed) <= 6

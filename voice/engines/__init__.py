@@ -120,10 +120,10 @@ class Stt(Protocol):
     languages: frozenset[str]
 
     async def transcribe(
-        self, pcm: Pcm, *, language: str | None = None, prefix: str = ""
+        self, pcm: Pcm, *, language: str | None = None, prefix: str = "", urgent: bool = True
     ) -> Transcript:
         """Transcribe `pcm` (16 kHz). `language` None detects it; `prefix` is text already agreed
-        on, which the transcript then starts with.
+        on, which the transcript then starts with. What is not `urgent` waits for all that is.
 
         Raises `Overloaded` when too much waits already, `EngineFailed` when the model fails.
         Cancelling the call before its work starts costs nothing.

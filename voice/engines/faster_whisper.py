@@ -72,7 +72,7 @@ class FasterWhisper:
         self.languages: frozenset[str] = frozenset(model.supported_languages)
 
     async def transcribe(
-        self, pcm: Pcm, *, language: str | None = None, prefix: str = ""
+        self, pcm: Pcm, *, language: str | None = None, prefix: str = "", urgent: bool = True
     ) -> Transcript:
         """Transcribe `pcm`, shape `(n,)` at 16 kHz, as `voice.engines.Stt` says.
 
@@ -87,7 +87,9 @@ class FasterWhisper:
                 code="unknown_language",
                 param="language",
             )
-        return await self._lane.run(lambda: self.listen(pcm, language=language, prefix=prefix))
+        return await self._lane.run(
+            lambda: self.listen(pcm, language=language, prefix=prefix), priority=0 if urgent else 1
+        )
 
     def close(self) -> None:
         """Refuse further work."""

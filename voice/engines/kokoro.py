@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from voice.audio import SPOKEN_RATE, Pcm
 from voice.engines import EngineOptions, Speech, Voice, Word
 from voice.engines.kokoro_cut import Sign, passes, pause_after, signs_of, spans, trimmed
+from voice.engines.kokoro_stretch import stretched
 from voice.engines.phonemes import phonemize, warm
 from voice.engines.phonemes.vocabulary import VOCABULARY
 from voice.errors import ConfigError, EngineFailed, VoiceError
@@ -44,6 +45,13 @@ DURATIONS = "/encoder/Clip_output_0"
 
 SPEEDS = (0.25, 4.0)
 """Slowest and fastest speed that may be asked for."""
+
+OWN_SPEEDS = (0.5, 1.3)
+"""Speeds the model itself is asked for; the rest is done by stretching.
+
+Heard by Whisper base, three sentences in two voices at speed 2 have a word error rate of 22 % when
+the model makes the whole speed (first words are swallowed), 1.6 % with 1.3, 0 % with 1.0.
+"""
 
 _LANGUAGES = {
     "a": "en-US",
@@ -102,13 +110,19 @@ class KokoroTts:
         pieces: list[Pcm] = []
         times: dict[int, tuple[int, int]] = {}
         offset = 0
+        own = min(max(speed, OWN_SPEEDS[0]), OWN_SPEEDS[1])
+        rest = speed / own
         for run in passes(signs_of(spoken)):
-            audio, edges = self.infer(run, self._styles[voice], speed)
+            audio, edges = self.infer(run, self._styles[voice], own)
+            if rest != 1.0:
+                audio = stretched(audio, rest)
+                edges = [round(edge / rest) for edge in edges]
             piece, cut = trimmed(audio, pause_after(run) / speed)
             sounding = spans(run, edges)
             # The first word must not come to lie before the audio, or it would have no length.
             first_end = min(end for _, end in sounding.values())
-            shift = min(cut + round(SOUND_AHEAD / sqrt(speed)), first_end - SAMPLES_PER_FRAME)
+            ahead = round(SOUND_AHEAD / sqrt(own) / rest)
+            shift = min(cut + ahead, first_end - SAMPLES_PER_FRAME)
             for word, (start, end) in sounding.items():
                 at, until = (min(max(t - shift, 0), len(piece)) + offset for t in (start, end))
                 times[word] = (times.get(word, (at, 0))[0], until)

@@ -22,6 +22,9 @@ _OWN = {
 }
 """Module and scripts (beginnings of Unicode names of letters) where they are not the usual."""
 
+_LONGEST = 40
+"""Words pronounced at once: finding whose phonemes are whose takes time in the square of this."""
+
 Pronounce = Callable[[Sequence[str]], Sequence[str]]
 
 
@@ -51,8 +54,9 @@ def phonemize(text: str, language: str) -> list[str]:
         clause.clear()
 
     for part in parts_of(text, scripts):
-        if part.mark:
+        if part.mark or len(clause) == _LONGEST:
             finish()
+        if part.mark:
             spoken[part.word] += part.mark
         else:
             clause.append(part)

@@ -53,8 +53,14 @@ _AMERICAN = (("o^ʊ", "O"), ("ɜːɹ", "ɜɹ"), ("ɜː", "ɜɹ"), ("ɪə", "iə"
 _LAST = (("o", "ɔ"), ("ɾ", "T"), ("ʔ", "t"), ("^", ""))
 
 
-_WEAK = {("a", "ə"): "ɐ", ("an", "ən"): "ɐn", ("am", "əm"): "ɐm", ("i", "I"): "ˌI"}
-"""Unstressed little words that misaki's `en.py` writes its own way."""
+_WEAK = {
+    "a": ("ə", "ɐ"),
+    "an": ("ən", "ɐn"),
+    "am": ("əm", "ɐm"),
+    "the": ("ðə", "ðə"),
+    "to": ("tə", "tə"),
+}
+"""Unstressed little words, and how misaki's `en.py` writes them."""
 
 _LOCK = threading.RLock()
 """espeak-ng keeps its state in globals: one call at a time in the whole process."""
@@ -111,10 +117,23 @@ def pronounce(words: Sequence[str], language: str) -> list[str]:
     together = _say(" ".join(words), language).split()
     alone = [_alone(word, language) for word in words]
     shares = split_among(together, alone)
-    if language.startswith("en"):
-        pairs = zip(words, shares, strict=True)
-        return [_WEAK.get((word.lower(), share), share) for word, share in pairs]
-    return shares
+    if not language.startswith("en"):
+        return shares
+    return [_as_trained(word, share) for word, share in zip(words, shares, strict=True)]
+
+
+def _as_trained(word: str, sounds: str) -> str:
+    """The English `sounds` of `word` with the stress that misaki's `en.py` would write.
+
+    A capital, as at the start of a sentence, is worth a secondary stress: without it the model
+    swallows a first "I" or "She".
+    """
+    weak, written = _WEAK.get(word.lower(), ("", ""))
+    if weak:
+        return written if sounds == weak else sounds
+    if word[:1].isupper() and not {"ˈ", "ˌ"} & set(sounds):
+        return re.sub(f"[{_VOWELS}]", r"ˌ\g<0>", sounds, count=1)
+    return sounds
 
 
 @lru_cache(maxsize=8192)
@@ -138,6 +157,10 @@ def _rewritten(text: str, table: tuple[tuple[str, str], ...]) -> str:
     return text
 
 
+_BEFORE, _AFTER = "ˈˌ", "ː\u0303ʰʲ"
+"""Signs that belong to the one after them, and to the one before."""
+
+
 def split_among(together: Sequence[str], alone: Sequence[Sequence[str]]) -> list[str]:
     """Give each word its share of the clause's phonemes.
 
@@ -154,6 +177,11 @@ def split_among(together: Sequence[str], alone: Sequence[Sequence[str]]) -> list
     expected = [(sign, word) for word, runs in enumerate(alone) for run in runs for sign in run]
     heard = [(sign, not at) for run in together for at, sign in enumerate(run)]
     owners = _owners([sign for sign, _ in heard], expected)
+    for at in reversed(range(len(heard) - 1)):
+        if heard[at][0] in _BEFORE:
+            owners[at] = owners[at + 1]
+        if heard[at + 1][0] in _AFTER:
+            owners[at + 1] = owners[at]
     parts = [""] * len(alone)
     for (sign, starts), owner in zip(heard, owners, strict=True):
         parts[owner] += f" {sign}" if starts and parts[owner] else sign
@@ -188,7 +216,7 @@ def _owners(heard: Sequence[str], expected: Sequence[tuple[str, int]]) -> list[i
     return owners
 
 
-_VOWELS = frozenset("aeiouyɑɐɒæɔəɚɛɜɨɪøœɯʊʌᵊᵻAIOQWY")
+_VOWELS = "aeiouyɑɐɒæɔəɚɛɜɨɪøœɯʊʌᵊᵻAIOQWY"
 
 
 def _difference(left: str, right: str) -> float:

@@ -1,0 +1,143 @@
+"""What the user said in each turn: partial while said, final at a pause, told once committed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from voice import metrics
+from voice.audio import HEARD_RATE
+from voice.engines import Stt
+from voice.errors import VoiceError
+from voice.events import Rev
+from voice.hearing import Hearing
+from voice.memory import Memory
+from voice.protocol import server as wire
+from voice.tape import Tape
+
+TAIL = HEARD_RATE * 3 // 10
+"""Sound after the last voiced sample that recognition may still see: final consonants are quiet."""
+
+SETTLED = HEARD_RATE * 8
+"""A turn longer than this is settled at its pauses, and not heard again from its beginning."""
+
+REMEMBERED = 8
+"""Turns whose transcripts are kept at hand."""
+
+
+class Transcripts:
+    """The transcripts of one session; `put` sends an event to the client.
+
+    `language` is what the client says is spoken (None: to be detected), `told` whether it wants to
+    hear of transcripts at all.
+    """
+
+    def __init__(
+        self, stt: Stt, tape: Tape, memory: Memory, put: Callable[[wire.ServerEvent], None]
+    ) -> None:
+        self.language: str | None = None
+        self.told = False
+        self._stt = stt
+        self._tape = tape
+        self._memory = memory
+        self._put = put
+        self._items: dict[int, str] = {}
+        self._hearings: dict[int, Hearing] = {}
+        self._texts: dict[Rev, str] = {}
+        self._owed: dict[Rev, float] = {}
+        """Committed turns whose transcript is on its way -> seconds of their speech."""
+
+    def item_id(self, turn: int) -> str:
+        """The item that the turn is, or will be."""
+        for old in list(self._items)[:-REMEMBERED]:
+            self.forget(old)
+        return self._items.setdefault(turn, wire.new_id("item"))
+
+    def forget(self, turn: int) -> None:
+        """The turn came to nothing, or begins anew as another item."""
+        self._items.pop(turn, None)
+        self._hearings.pop(turn, None)
+        for rev in [rev for rev in self._texts if rev.turn == turn]:
+            del self._texts[rev]
+        for rev in [rev for rev in self._owed if rev.turn == turn]:
+            del self._owed[rev]
+
+    def text(self, rev: Rev) -> str | None:
+        """What was said in this revision, None if that is not known (yet)."""
+        return self._texts.get(rev)
+
+    def is_long(self, turn: int) -> bool:
+        """So much has been said that it is worth settling what is understood so far."""
+        hearing = self._hearings.get(turn)
+        return hearing is not None and self._tape.end - hearing.start > SETTLED
+
+    async def transcribe(
+        self, rev: Rev, start: int, end: int, is_live: Callable[[], bool]
+    ) -> str | None:
+        """Transcribe a turn up to a pause. Failure counts as nothing said and is told.
+
+        Returns None if, when it is done, the revision is not live any more.
+        """
+        hearing = self._hearing(rev.turn, start)
+        began = hearing.start
+        pcm = self._tape.read(began, end + TAIL)
+        text, language = "", ""
+        try:
+            heard = await self._stt.transcribe(pcm, language=self.language, prefix=hearing.agreed)
+            text, language = heard.text, heard.language
+        except VoiceError as error:
+            self._tell_failure(rev, error)
+        if not is_live():
+            # The user spoke on: this part need never be heard again.
+            if hearing.start == began:
+                hearing.settle(end, text, language)
+            return None
+        self._texts[rev] = hearing.whole(text)
+        if rev in self._owed:
+            self._tell(rev)
+        return self._texts[rev]
+
+    async def overhear(self, rev: Rev, start: int, end: int) -> None:
+        """Make a partial transcript and tell the words that have become stable."""
+        hearing = self._hearing(rev.turn, start)
+        began = hearing.start
+        pcm = self._tape.read(began, end)
+        with suppress(VoiceError):  # under load there is none; the final one is what counts
+            heard = await self._stt.transcribe(
+                pcm, language=self.language, prefix=hearing.agreed, urgent=False
+            )
+            if hearing.start == began:
+                hearing.overhear(heard.text, heard.language)
+                self._tell_news(rev.turn, hearing.news())
+
+    def owe(self, rev: Rev, seconds: float) -> None:
+        """The turn, `seconds` long, is committed: its transcript is told when it is there."""
+        self._owed[rev] = seconds
+        if rev in self._texts:
+            self._tell(rev)
+
+    def _hearing(self, turn: int, start: int) -> Hearing:
+        return self._hearings.setdefault(turn, Hearing(start))
+
+    def _tell(self, rev: Rev) -> None:
+        seconds = self._owed.pop(rev)
+        text = self._texts[rev]
+        item_id = self.item_id(rev.turn)
+        if item_id not in self._memory.conversation:
+            return  # the client deleted it meanwhile
+        self._memory.conversation.set_text(item_id, text)
+        self._tell_news(rev.turn, self._hearing(rev.turn, 0).news(text))
+        if self.told:
+            usage = wire.Duration(seconds)
+            self._put(wire.TranscriptionCompleted(item_id=item_id, transcript=text, usage=usage))
+
+    def _tell_news(self, turn: int, news: str) -> None:
+        if news and self.told:
+            self._put(wire.TranscriptionDelta(item_id=self.item_id(turn), delta=news))
+
+    def _tell_failure(self, rev: Rev, error: VoiceError) -> None:
+        metrics.ERRORS.labels(error.code).inc()
+        if rev in self._owed and self.told:
+            item_id = self.item_id(rev.turn)
+            detail = wire.ErrorDetail(type="server_error", code=error.code, message=error.message)
+            self._put(wire.TranscriptionFailed(item_id=item_id, error=detail))
