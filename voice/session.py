@@ -288,8 +288,8 @@ class Session:
         self.outbox.cut(rev, gone)
 
     def _abandon(self, rev: Rev) -> None:
-        if self.transcripts.is_long(rev.turn) and rev in self._work:
-            self._work[rev].pop("transcribe", None)  # it goes on, to settle what was said so far
+        if self.transcripts.resume(rev):
+            self._work.get(rev, {}).pop("transcribe", None)  # not to be cancelled
         self._stop(rev)
         self.outbox.drop(rev)
         metrics.ABANDONED.inc()

@@ -44,6 +44,8 @@ class Transcripts:
         self._items: dict[int, str] = {}
         self._hearings: dict[int, Hearing] = {}
         self._texts: dict[Rev, str] = {}
+        self._finals: dict[Rev, tuple[int, str, str]] = {}
+        """What was added by a revision: where it ended, its text and language."""
         self._owed: dict[Rev, float] = {}
         """Committed turns whose transcript is on its way -> seconds of their speech."""
 
@@ -57,19 +59,25 @@ class Transcripts:
         """The turn came to nothing, or begins anew as another item."""
         self._items.pop(turn, None)
         self._hearings.pop(turn, None)
-        for rev in [rev for rev in self._texts if rev.turn == turn]:
-            del self._texts[rev]
-        for rev in [rev for rev in self._owed if rev.turn == turn]:
-            del self._owed[rev]
+        for table in (self._texts, self._finals, self._owed):
+            for rev in [rev for rev in table if rev.turn == turn]:
+                del table[rev]
 
     def text(self, rev: Rev) -> str | None:
         """What was said in this revision, None if that is not known (yet)."""
         return self._texts.get(rev)
 
-    def is_long(self, turn: int) -> bool:
-        """So much has been said that it is worth settling what is understood so far."""
-        hearing = self._hearings.get(turn)
-        return hearing is not None and self._tape.end - hearing.start > SETTLED
+    def resume(self, rev: Rev) -> bool:
+        """The user speaks on after a pause. In a long turn, what is understood so far is settled.
+
+        Returns whether a transcription of it that is still going on should do so, to be settled.
+        """
+        hearing = self._hearings.get(rev.turn)
+        if hearing is None or self._tape.end - hearing.start <= SETTLED:
+            return False
+        if rev in self._finals:
+            hearing.settle(*self._finals[rev])
+        return rev not in self._finals
 
     async def transcribe(
         self, rev: Rev, start: int, end: int, is_live: Callable[[], bool]
@@ -93,6 +101,7 @@ class Transcripts:
                 hearing.settle(end, text, language)
             return None
         self._texts[rev] = hearing.whole(text)
+        self._finals[rev] = end, text, language
         if rev in self._owed:
             self._tell(rev)
         return self._texts[rev]
