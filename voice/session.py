@@ -186,9 +186,8 @@ class Session:
                 self._stamps.note(rev.turn, "transcribing")
                 if not final:
                     self._stamps.note(rev.turn, "paused")
-                self._stop(
-                    Rev(rev.turn, rev.revision - 1)
-                )  # a partial transcript, no longer wanted
+                # A partial transcript is no longer wanted now that a whole one is made.
+                self._stop(Rev(rev.turn, rev.revision - 1))
                 self._launch(rev, "transcribe", self._transcribe(rev, start, end))
             case ev.Overhear(rev, start, end):
                 self._launch(rev, "overhear", self._overhear(rev, start, end))
@@ -222,12 +221,9 @@ class Session:
         if not tasks:
             self._work.pop(rev, None)
 
-    def _stop(self, rev: Rev) -> dict[str, asyncio.Task[None]]:
-        """Cancel all work for `rev`; returns what that was."""
-        tasks = self._work.pop(rev, {})
-        for task in tasks.values():
+    def _stop(self, rev: Rev) -> None:
+        for task in self._work.pop(rev, {}).values():
             task.cancel()
-        return tasks
 
     async def _transcribe(self, rev: Rev, start: int, end: int) -> None:
         task = asyncio.current_task()

@@ -101,7 +101,7 @@ class Visit:
     @property
     def spoken_seconds(self) -> float:
         """Microphone audio that went to the server so far: the test's clock."""
-        return sum(event["seconds"] for event in self.sent if event["type"] == "audio")
+        return float(sum(event["seconds"] for event in self.sent if event["type"] == "audio"))
 
     def fact(self, name: str) -> Any:
         """One of `window.vivavoce`'s; see web/diagnostics.js."""

@@ -11,7 +11,13 @@ import soundfile
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from tests.browser.chromium import open_chromium, write_timeline
-from tests.conftest import Server, Speak, start_server, stop_server
+from tests.conftest import Server, Speak, free_port, start_server, stop_server
+
+STORY = "Tell me a long story about a dragon."
+"""Takes minutes to tell."""
+NAME = "What is your name?"
+CAPITAL = "What is the capital of France?"
+"""Even the smallest model knows: Paris."""
 
 STEADY = {"VIVAVOCE_LLM_TEMPERATURE": "0"}
 """The same answer to the same words, so that a story asked for is a long one every time."""
@@ -40,7 +46,7 @@ class House:
 @pytest.fixture(scope="package")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("house")
-    running = House(folder, start_server(folder / "log", **STEADY))
+    running = House(folder, start_server(folder / "log", port=free_port(), **STEADY))
     yield running
     stop_server(running.server)
 
@@ -50,15 +56,14 @@ class Clips:
     """Microphones: WAV files that begin when a page opens its microphone."""
 
     pressed: Path
-    """For push-to-talk: a story asked for, then "What is your name?" over and over."""
+    """For push-to-talk: STORY, then NAME over and over."""
     story_seconds: float
-    """How long the first of these takes, with the silence around it."""
+    """How long STORY takes in it, with the silence around it."""
     name_seconds: float
-    """How long the other takes, with the silence before the next."""
+    """How long NAME takes in it, with the silence before the next."""
     free: Path
-    """For hands-free: a story asked for, and 18 s later the name."""
+    """For hands-free: STORY, and 18 s later NAME."""
     capital: Path
-    """What is the capital of France?"""
     capital_seconds: float
     silence: Path
 
@@ -66,9 +71,9 @@ class Clips:
 @pytest.fixture(scope="package")
 def clips(speak: Speak, tmp_path_factory: pytest.TempPathFactory) -> Clips:
     folder = tmp_path_factory.mktemp("microphones")
-    story = speak("Tell me a long story about a dragon.", before=0.5, after=0.4)
-    name = speak("What is your name?", before=0.3, after=0.7)
-    capital = speak("What is the capital of France?", before=0.5, after=0.4)
+    story = speak(STORY, before=0.5, after=0.4)
+    name = speak(NAME, before=0.3, after=0.7)
+    capital = speak(CAPITAL, before=0.5, after=0.4)
     return Clips(
         pressed=write_timeline(folder / "pressed.wav", story, 3.0, *([name] * 60)),
         story_seconds=soundfile.info(story).duration,

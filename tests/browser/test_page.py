@@ -12,17 +12,15 @@ import soxr
 from playwright.sync_api import Browser, Playwright
 
 from tests.browser.chromium import Visit, open_chromium, visit_page
-from tests.browser.conftest import Clips, House
+from tests.browser.conftest import CAPITAL, STORY, Clips, House
 from tests.conftest import WEIGHTS
 from voice.audio import HEARD_RATE, Pcm
 from voice.engines import EngineOptions, load_engine
 
-pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.timeout(400)]
 
 AUDIBLE = 0.05
 """A peak that silence and noise never have; replies have 0.3 and more."""
-
-STORY = "Tell me a long story about a dragon."
 
 
 def test_push_to_talk_is_heard_answered_and_interrupted(
@@ -85,7 +83,7 @@ def test_typed_is_answered_and_interrupted(house: House, silent: Browser) -> Non
         visit.until_heard(1, 1.0)
         assert visit.fact("peak") > AUDIBLE
 
-        visit.write("What is the capital of France?")
+        visit.write(CAPITAL)
         visit.until("the first reply stopped", lambda: visit.turns[1]["interrupted"])
         visit.until("the second played to its end", lambda: visit.turns[-1]["played"])
         assert [turn["role"] for turn in visit.turns] == ["user", "assistant"] * 2
@@ -133,7 +131,7 @@ RECORDED = """() => {
 def test_what_sounds_is_what_is_written(house: House, silent: Browser) -> None:
     # Chromium complains of the recorder, which is of an old kind that needs no file of its own.
     with visit_page(silent, house.url, quiet=False, script=RECORDER) as visit:
-        visit.write("What is the capital of France?")
+        visit.write(CAPITAL)
         visit.until("played to its end", lambda: len(visit.turns) > 1 and visit.turns[1]["played"])
         assert "Paris" in visit.turns[1]["text"]
         heard = visit.page.evaluate(RECORDED)
@@ -154,7 +152,7 @@ def transcribe(pcm: Pcm) -> str:
 def test_replies_may_be_written_only(house: House, silent: Browser) -> None:
     with visit_page(silent, house.url) as visit:
         visit.page.get_by_label("Speak replies").uncheck()
-        visit.write("What is the capital of France?")
+        visit.write(CAPITAL)
         assert "Paris" in visit.until_final(1)
         assert visit.fact("playedSeconds") == 0
         assert not any(event["type"] == "audio" for event in visit.received)
@@ -163,7 +161,7 @@ def test_replies_may_be_written_only(house: House, silent: Browser) -> None:
         visit.until_state("ready")
         assert not visit.page.get_by_label("Speak replies").is_checked()
         visit.page.get_by_label("Speak replies").check()
-        visit.write("What is the capital of France?")
+        visit.write(CAPITAL)
         visit.until_heard(1, 0.5)
 
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Playwright
 
 from tests.browser.chromium import Visit, open_chromium, visit_page
-from tests.browser.conftest import Clips, House
+from tests.browser.conftest import CAPITAL, STORY, Clips, House
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.timeout(600)]
 
@@ -41,7 +41,7 @@ def assert_typing_remains(visit: Visit, words: str) -> None:
     visit.until("words about it again", lambda: visit.notice.startswith(words))
     assert not visit.page.get_by_label("Hands-free").is_checked()
 
-    visit.write("What is the capital of France?")
+    visit.write(CAPITAL)
     visit.until_heard(1, 0.5)
     assert "Paris" in visit.turns[1]["text"]
     assert visit.fact("peak") > 0.05
@@ -50,7 +50,7 @@ def assert_typing_remains(visit: Visit, words: str) -> None:
 def test_page_comes_back_after_the_server_was_killed(house: House, silent: Browser) -> None:
     # A refused connection is an error in the console, and rightly so.
     with visit_page(silent, house.url, quiet=False) as visit:
-        visit.write("Tell me a long story about a dragon.")
+        visit.write(STORY)
         visit.until_heard(1, 0.5)
         house.kill()
         try:
@@ -67,6 +67,6 @@ def test_page_comes_back_after_the_server_was_killed(house: House, silent: Brows
         assert "no longer remembers" in visit.page.locator("#log").inner_text()
 
         before = len(visit.turns)
-        visit.write("What is the capital of France?")
+        visit.write(CAPITAL)
         visit.until_heard(before + 1, 0.5)
         assert "Paris" in visit.turns[-1]["text"]
