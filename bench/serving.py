@@ -83,7 +83,7 @@ def stop_server(server: Server) -> None:
 def serving(**environment: str) -> Iterator[Server]:
     """A server for as long as the block lasts; `environment` holds its settings."""
     with TemporaryDirectory() as folder:
-        server = start_server(Path(folder) / "log", **environment)
+        server = start_server(Path(folder) / "log", port=None, **environment)
         try:
             yield server
         finally:

@@ -16,8 +16,8 @@ from typing import Any
 import soundfile
 from playwright.sync_api import Playwright, sync_playwright
 
+from bench.serving import start_server, stop_server
 from tests.browser.chromium import open_chromium, visit_page, write_timeline
-from tests.conftest import start_server, stop_server
 
 ROOT = Path(__file__).parent.parent
 SPOKEN = "What is the capital of France?"

@@ -185,6 +185,8 @@ def test_an_image_is_built_in_stages_and_runs_as_nobody(image: str, context: Pat
     assert "/opt/vivavoce/ready.py" in last["HEALTHCHECK"]
     assert last["ENTRYPOINT"] == '["vivavoce"]'
     assert "EXPOSE" not in last
+    environment = " ".join(rest for word, rest in stages[-1] if word == "ENV")
+    assert "ORT_DISABLE_TELEMETRY=1" in environment
     for word, rest in (step for stage in stages for step in stage):
         if word == "COPY" and not rest.startswith("--from"):
             source = rest.split()[0]

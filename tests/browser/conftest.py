@@ -10,8 +10,9 @@ import pytest
 import soundfile
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
+from bench.serving import Server, free_port, start_server, stop_server
 from tests.browser.chromium import open_chromium, write_timeline
-from tests.conftest import Server, Speak, free_port, start_server, stop_server
+from tests.conftest import Speak
 
 STORY = "Tell me a long story about a dragon."
 """Takes minutes to tell."""

@@ -63,4 +63,5 @@ def _mel_filters(mels: int) -> NDArray[np.float32]:
     fall = (hertz[2:, None] - bins) / np.diff(hertz)[1:, None]
     area = 2.0 / (hertz[2:] - hertz[:-2])
     filters = np.maximum(0.0, np.minimum(rise, fall)) * area[:, None]
-    return filters.astype(np.float32)
+    narrow: NDArray[np.float32] = filters.astype(np.float32)
+    return narrow

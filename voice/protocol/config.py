@@ -191,9 +191,7 @@ def merge(
     return msgspec.structs.replace(config, **changes)
 
 
-def _merge_audio(
-    audio: Audio, voices: frozenset[str], languages: frozenset[str]
-) -> dict[str, Any]:
+def _merge_audio(audio: Audio, voices: frozenset[str], languages: frozenset[str]) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     if audio.input is not UNSET:
         heard = audio.input
