@@ -11,16 +11,17 @@ BIN := $(VENV)/bin
 NODE := PATH="$(CURDIR)/$(VENV)/node:$$PATH"
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: help serve test test-unit check format lock models bench clean
+.PHONY: help serve test test-unit check format lock models clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
 # A stamp is newer than the locks it was made from, so that a second run needs no network.
-$(VENV)/.runtime: requirements/cpu.txt pyproject.toml
+$(VENV)/.runtime: requirements/build.txt requirements/cpu.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Vivavoce needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) --require-hashes -r requirements/cpu.txt
+	$(PIP) --require-hashes -r requirements/build.txt
+	$(PIP) --require-hashes --no-build-isolation -r requirements/cpu.txt
 	$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -72,16 +73,16 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# gpu.txt leaves out what clashes with a GPU package: onnxruntime (with onnxruntime-gpu) and
-# phonemizer (with phonemizer-fork, which kokoro brings) are installed into the same folders.
+# gpu.txt leaves out what clashes with a GPU package: onnxruntime and onnxruntime-gpu are installed
+# into the same folder.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 lock:
 	$(PIP) uv
+	$(COMPILE) requirements/build.in -o requirements/build.txt
 	$(COMPILE) requirements/cpu.in -o requirements/cpu.txt
 	$(COMPILE) requirements/dev.in -o requirements/dev.txt
 	$(COMPILE) requirements/node.in -o requirements/node.txt
-	$(COMPILE) requirements/gpu.in -o requirements/gpu.txt \
-		--no-emit-package onnxruntime --no-emit-package kokoro-onnx --no-emit-package phonemizer
+	$(COMPILE) requirements/gpu.in -o requirements/gpu.txt --no-emit-package onnxruntime
 
 clean:
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache

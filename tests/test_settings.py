@@ -112,3 +112,16 @@ def test_a_taken_port_is_one_clear_line() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=f"port {port}"):
             serve(read_settings(port=port), print)
+
+
+def test_no_telemetry_leaves_the_machine() -> None:
+    """ONNX Runtime reports to its maker unless this is set before it is loaded."""
+    import subprocess
+    import sys
+
+    code = (
+        "import os; os.environ.pop('ORT_DISABLE_TELEMETRY', None); import voice.engines; "
+        "import onnxruntime; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "1"
