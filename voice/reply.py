@@ -24,6 +24,9 @@ from voice.speakable import Piece, speak
 CHUNK = SPOKEN_RATE // 5
 """Samples in one audio message: small enough to interrupt between, large enough to be cheap."""
 
+LONGEST_CLAUSE = 20
+"""Words spoken in one piece."""
+
 
 Room = Callable[[], Awaitable[None]]
 
@@ -57,7 +60,8 @@ async def respond(
     details = wire.StatusDetails(type="completed")
     try:
         async with aclosing(llm.respond(plan.messages, plan.options)) as deltas:
-            clauses = Clauses(plan.language)
+            # A clause that is being synthesised cannot be interrupted: short ones keep the line free.
+            clauses = Clauses(plan.language, hard=LONGEST_CLAUSE)
             async for delta in deltas:
                 reply.stamp("first_token")
                 match delta:
