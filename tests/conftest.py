@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -41,7 +40,7 @@ def speak(tmp_path_factory: pytest.TempPathFactory) -> Speak:
     ) -> Path:
         key = (text, voice, before, after)
         if key not in made:
-            speech = asyncio.run(tts.synthesize(text, voice=voice))
+            speech = tts.speak(text, voice, 1.0)
             pads = [np.zeros(int(seconds * 24_000), np.float32) for seconds in (before, after)]
             path = folder / f"{len(made)}.wav"
             soundfile.write(path, np.concatenate((pads[0], speech.pcm, pads[1])), 24_000)

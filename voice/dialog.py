@@ -16,7 +16,7 @@ from voice.events import Rev
 from voice.floor import Policy, Reply, Turn
 
 RESCORE = HEARD_RATE // 5
-"""While a silence lasts the turn detector is asked again this often (samples)."""
+"""While a silence lasts the turn detector is asked this often (samples)."""
 
 PAST = HEARD_RATE * 7
 """Sound from before a turn that is kept at hand; no longer prefix can be asked for."""
@@ -160,8 +160,9 @@ class Dialog:
         actions: list[ev.Action] = []
         if self.policy.speculation != "off":
             actions.append(self._transcribe(turn, final=False))
-        if self.policy.detection == "semantic_vad":
-            actions.append(self._score(turn, at))
+        # The detector is asked once the silence has lasted a little (`_elapse`): it judges better
+        # then, and leaves the cores to the transcript until it is needed.
+        turn.scored = self.now
         return actions
 
     def _drop(self, turn: Turn) -> list[ev.Action]:

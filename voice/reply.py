@@ -24,6 +24,9 @@ from voice.speakable import Piece, speak
 CHUNK = SPOKEN_RATE // 5
 """Samples in one audio message: small enough to interrupt between, large enough to be cheap."""
 
+FIRST_CLAUSE = 5
+"""Words spoken first, at most about so many: every one more makes the listener wait."""
+
 LONGEST_CLAUSE = 20
 """Words spoken in one piece."""
 
@@ -60,8 +63,8 @@ async def respond(
     details = wire.StatusDetails(type="completed")
     try:
         async with aclosing(llm.respond(plan.messages, plan.options)) as deltas:
-            # A clause that is being synthesised cannot be interrupted: short ones keep the line free.
-            clauses = Clauses(plan.language, hard=LONGEST_CLAUSE)
+            # A clause in the synthesiser cannot be interrupted: short ones keep it free.
+            clauses = Clauses(plan.language, first_max=FIRST_CLAUSE, hard=LONGEST_CLAUSE)
             async for delta in deltas:
                 reply.stamp("first_token")
                 match delta:

@@ -1,9 +1,9 @@
 """Kokoro-82M on ONNX Runtime: 54 voices, nine languages, and when every word sounds.
 
 The exported graph computes how long each phoneme lasts (`/encoder/Clip_output_0`, frames of 600
-samples) but does not hand it out. Protocol Buffers messages merge when their bytes are put behind
-one another, so the model is loaded with one more graph output written behind its bytes: exact
-times, and no change to the file.
+samples) but neither hands it out nor lets it be bounded. Protocol Buffers messages merge when their
+bytes are put behind one another, so the model is loaded with a little more graph written behind its
+bytes: exact times, and no time spent on silence that is cut off anyway. The file stays as it is.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from voice.audio import SPOKEN_RATE, Pcm
 from voice.engines import EngineOptions, Speech, Voice, Word
-from voice.engines.kokoro_cut import Sign, passes, pause_after, signs_of, spans, trimmed
+from voice.engines.kokoro_cut import MARKS, Sign, passes, pause_after, signs_of, spans, trimmed
 from voice.engines.kokoro_stretch import stretched
 from voice.engines.phonemes import phonemize, warm
 from voice.engines.phonemes.vocabulary import VOCABULARY
@@ -42,6 +42,17 @@ Kokoro's own pipeline takes off 75 ms.
 
 DURATIONS = "/encoder/Clip_output_0"
 """The tensor of durations inside the exported graph, float32 `(1, tokens)`, whole numbers."""
+
+LONGEST = "longest"
+"""The input that is added: no token lasts longer than this, float32 `(1, tokens)`, frames."""
+
+UNBOUNDED = 1e6
+MARK_FRAMES = 5
+"""Frames made for punctuation at the end, and ..."""
+END_FRAMES = 3
+"""... for the end itself: the pause that is wanted after it is silence, and need not be made. The
+silence before the first sound must be: bounded to 6 or 9 frames, the first word is swallowed.
+"""
 
 SPEEDS = (0.25, 4.0)
 """Slowest and fastest speed that may be asked for."""
@@ -138,6 +149,10 @@ class KokoroTts:
         `i + 1`, and the last is the length of the audio. Raises `EngineFailed`.
         """
         tokens = [0, *(VOCABULARY[sign.sign] for sign in run), 0]
+        longest = np.full((1, len(tokens)), UNBOUNDED, dtype=np.float32)
+        longest[0, -1] = END_FRAMES
+        if run[-1].sign in MARKS:
+            longest[0, -2] = MARK_FRAMES
         try:
             audio, durations = self._session.run(
                 None,
@@ -145,6 +160,7 @@ class KokoroTts:
                     "tokens": np.array([tokens], dtype=np.int64),
                     "style": style[len(run) - 1],
                     "speed": np.array([speed], dtype=np.float32),
+                    LONGEST: longest,
                 },
             )
         except Exception as error:  # onnxruntime's errors share no base class of their own
@@ -182,15 +198,32 @@ def _voice(name: str) -> Voice:
 
 
 def with_durations(model: bytes) -> bytes:
-    """The ONNX `model` with `DURATIONS` as one more output of its graph.
+    """The ONNX `model` with `DURATIONS` bounded by another input and handed out as another output.
 
-    Appends ModelProto{graph(7): {output(12): ValueInfoProto{name(1)}}} (onnx.proto); ONNX Runtime
-    infers the type.
+    The node that makes the durations is renamed its output (to a name of the same length, so that
+    nothing moves), and ModelProto{graph(7): {node(1), input(11), output(12)}} is appended
+    (onnx.proto): `DURATIONS = Min(renamed, LONGEST)`. ONNX Runtime infers the output's type.
+    Raises `ConfigError` if the graph is another.
     """
-    message = DURATIONS.encode()
-    for field in (1, 12, 7):
-        message = bytes([field << 3 | 2, len(message)]) + message  # lengths stay below 128
-    return model + message
+    name, made = DURATIONS.encode(), f"{DURATIONS[:-1]}#".encode()
+    if model.count(_field(2, name)) != 1:
+        raise ConfigError("this Kokoro model has no durations where they are looked for")
+    longest = LONGEST.encode()
+    node = _field(1, made) + _field(1, longest) + _field(2, name) + _field(4, b"Min")
+    shape = _field(1, b"\x08\x01") + _field(1, _field(2, b"sequence_length"))
+    kind = _field(1, b"\x08\x01" + _field(2, shape))  # TypeProto.Tensor of float
+    bound = _field(1, longest) + _field(2, kind)
+    graph = _field(1, node) + _field(11, bound) + _field(12, _field(1, name))
+    return model.replace(_field(2, name), _field(2, made)) + _field(7, graph)
+
+
+def _field(number: int, payload: bytes) -> bytes:
+    """A length-delimited field of a Protocol Buffers message."""
+    length, size = b"", len(payload)
+    while size > 127:
+        length += bytes([size & 127 | 128])
+        size >>= 7
+    return bytes([number << 3 | 2]) + length + bytes([size]) + payload
 
 
 def load_styles(folder: Path) -> dict[str, _Style]:
@@ -246,7 +279,8 @@ def _try(session: onnxruntime.InferenceSession) -> None:
     tokens = np.array([[0, *[VOCABULARY[sign] for sign in "həlˈO."], 0]], dtype=np.int64)
     style = np.zeros((1, 256), dtype=np.float32)
     speed = np.ones(1, dtype=np.float32)
-    session.run(None, {"tokens": tokens, "style": style, "speed": speed})
+    longest = np.full(tokens.shape, UNBOUNDED, dtype=np.float32)
+    session.run(None, {"tokens": tokens, "style": style, "speed": speed, LONGEST: longest})
 
 
 def load(options: EngineOptions) -> KokoroTts:

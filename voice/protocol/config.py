@@ -161,7 +161,8 @@ def merge(
 ) -> SessionConfig:
     """`config` changed by `patch`; raises `BadEvent` naming the field that cannot be.
 
-    `voices` and `languages` are those there are, `text_chars` bounds the instructions, `max_tools` the tools.
+    `voices` and `languages` are those there are, `text_chars` bounds the instructions, `max_tools`
+    the tools.
     """
     changes: dict[str, Any] = {}
     _take(changes, "kind", patch.type)
