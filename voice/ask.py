@@ -29,11 +29,17 @@ AUDIBLE = 0.005
 class Answer:
     """What came back. `times` are seconds, measured here; `stages` milliseconds, by the server."""
 
-    transcript: str = ""
+    said: dict[str, str] = field(default_factory=dict)
+    """item -> what was understood"""
     text: str = ""
     pcm: Pcm = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
     times: dict[str, float] = field(default_factory=dict)
     stages: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def transcript(self) -> str:
+        """All that was understood."""
+        return " ".join(text for text in self.said.values() if text)
 
 
 def read_sound(path: Path) -> Pcm:
@@ -157,10 +163,14 @@ def _follow(event: dict[str, Any], answer: Answer, now: float) -> bool:
             answer.times["committed"] = now
         case {
             "type": "conversation.item.input_audio_transcription.completed",
+            "item_id": item_id,
             "transcript": transcript,
         }:
-            answer.transcript = f"{answer.transcript} {transcript}".strip()
+            answer.said[item_id] = transcript
             answer.times["transcribed"] = now
+        case {"type": "conversation.item.deleted", "item_id": item_id}:
+            # The turn was taken for over too early and goes on as another item.
+            answer.said.pop(item_id, None)
         case {"type": "response.output_audio_transcript.delta", "delta": delta}:
             answer.text += delta
         case {"type": "response.timings", "stages": stages}:

@@ -63,6 +63,8 @@ def serve(host: str | None, port: int | None, data_dir: Path | None) -> None:
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    for chatty in ("httpx2", "uvicorn.error"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.root.level))
     fetch_models(settings.weights, ("starter",))
     app.serve(settings, click.echo)
 
