@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from voice.audio import SPOKEN_RATE, Pcm
 from voice.engines import EngineOptions, Speech, Voice, Word
-from voice.engines.kokoro_cut import MARKS, Sign, passes, pause_after, signs_of, spans, trimmed
+from voice.engines.kokoro_cut import Sign, passes, pause_after, signs_of, spans, trimmed
 from voice.engines.kokoro_stretch import stretched
 from voice.engines.phonemes import phonemize, warm
-from voice.engines.phonemes.vocabulary import VOCABULARY
+from voice.engines.phonemes.vocabulary import MARKS, VOCABULARY
 from voice.errors import ConfigError, EngineFailed, VoiceError
 from voice.lane import Lane
 
