@@ -12,8 +12,14 @@ from voice.audio import HEARD_RATE, Pcm
 MAX_COMPRESSION = 2.4
 """A text that zlib shrinks by more than this repeats itself (openai/whisper `transcribe`)."""
 
-MIN_CONFIDENCE = -1.0
-"""A mean log-probability below this is not to be trusted (openai/whisper `transcribe`)."""
+MIN_CONFIDENCE = -0.3
+"""A mean log-probability below this is worth a second opinion from the 30 s window.
+
+Whisper's own -1.0 is about garbage. Over 116 recorded clips (17 of them below -0.3) the second
+opinion brings the word error rate of the short window from 5.07 to 4.35 %, where 30 s for all have
+3.62 %, and the phrases found from 312 to 317 of 349, where 30 s for all find 320; at -0.2 it would
+be 3.62 % and 316, for twice as many second opinions.
+"""
 
 SILENT_NO_SPEECH, SILENT_CONFIDENCE = 0.45, -0.45
 """Nothing was said if `no_speech` is above the one, and the text loops or is less probable than
@@ -60,10 +66,8 @@ class Decode:
 
 
 def better(first: Decode, second: Decode) -> Decode:
-    """Of two decodes of the same audio the one that does not loop, else the more probable."""
-    if first.looping != second.looping:
-        return second if first.looping else first
-    return max(first, second, key=lambda decode: decode.confidence)
+    """Of two decodes of the same audio the second, from the longer window, unless it loops."""
+    return first if second.looping and not first.looping else second
 
 
 def pieces(pcm: Pcm, *, longest: int) -> list[Pcm]:
