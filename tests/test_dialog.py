@@ -24,16 +24,15 @@ def feed(dialog: Dialog, *events: ev.Event) -> list[ev.Action]:
     return [action for event in events for action in dialog.feed(event)]
 
 
-def test_a_pause_starts_the_transcript_and_a_little_later_the_score() -> None:
+def test_a_pause_starts_the_transcript_and_the_score_at_once() -> None:
     dialog = Dialog(SEMANTIC)
     start = S - SEMANTIC.prefix
     now = 2 * S + S // 10
     assert feed(dialog, ev.SpeechStarted(S), ev.Elapsed(now), ev.SpeechPaused(2 * S)) == [
         ev.OpenTurn(1, start),
         ev.Transcribe(Rev(1, 1), start, 2 * S, final=False),
+        ev.Score(Rev(1, 1), start, 2 * S),
     ]
-    assert feed(dialog, ev.Elapsed(now + S // 10)) == []
-    assert feed(dialog, ev.Elapsed(now + S // 5)) == [ev.Score(Rev(1, 1), start, now + S // 5)]
 
 
 def test_a_transcript_starts_a_held_reply_and_commit_releases_it() -> None:
@@ -41,7 +40,6 @@ def test_a_transcript_starts_a_held_reply_and_commit_releases_it() -> None:
     noticed = 2 * S + S // 10
     feed(dialog, ev.SpeechStarted(S), ev.Elapsed(noticed), ev.SpeechPaused(2 * S))
     assert feed(dialog, ev.Transcribed(Rev(1, 1), "Hello.")) == [ev.Respond(Rev(1, 1), held=True)]
-    assert feed(dialog, ev.Elapsed(noticed + S // 5))  # asks the detector
     assert feed(dialog, ev.Scored(Rev(1, 1), 0.99)) == []
     actions = feed(dialog, ev.Elapsed(2 * S + S))
     assert actions[0] == ev.Commit(Rev(1, 1), S - SEMANTIC.prefix, 2 * S)
@@ -63,11 +61,18 @@ def test_the_detector_is_asked_again_while_the_silence_lasts() -> None:
     start = S - SEMANTIC.prefix
     feed(dialog, ev.SpeechStarted(S), ev.Elapsed(2 * S), ev.SpeechPaused(2 * S))
     feed(dialog, ev.Transcribed(Rev(1, 1), "and"))
-    first, second = 2 * S + S // 5, 2 * S + 2 * S // 5
-    assert feed(dialog, ev.Elapsed(first)) == [ev.Score(Rev(1, 1), start, first)]
-    assert feed(dialog, ev.Elapsed(first + 1), ev.Scored(Rev(1, 1), 0.01)) == []
-    assert feed(dialog, ev.Elapsed(second - 1)) == []
-    assert feed(dialog, ev.Elapsed(second)) == [ev.Score(Rev(1, 1), start, second)]
+    again = 2 * S + S // 5
+    assert feed(dialog, ev.Elapsed(again - 1), ev.Scored(Rev(1, 1), 0.01)) == []
+    assert feed(dialog, ev.Elapsed(again)) == [ev.Score(Rev(1, 1), start, again)]
+    assert feed(dialog, ev.Elapsed(again + S // 5)) == []  # not answered yet
+
+
+def test_the_lowest_score_of_a_pause_counts() -> None:
+    dialog = Dialog(SEMANTIC)
+    feed(dialog, ev.SpeechStarted(S), ev.Elapsed(2 * S), ev.SpeechPaused(2 * S))
+    feed(dialog, ev.Transcribed(Rev(1, 1), "Hello."), ev.Scored(Rev(1, 1), 0.01))
+    feed(dialog, ev.Elapsed(2 * S + S // 5), ev.Scored(Rev(1, 1), 0.99))
+    assert feed(dialog, ev.Elapsed(3 * S)) == [ev.Score(Rev(1, 1), S - SEMANTIC.prefix, 3 * S)]
 
 
 def test_server_vad_ends_a_turn_by_silence_alone() -> None:

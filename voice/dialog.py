@@ -160,9 +160,8 @@ class Dialog:
         actions: list[ev.Action] = []
         if self.policy.speculation != "off":
             actions.append(self._transcribe(turn, final=False))
-        # The detector is asked once the silence has lasted a little (`_elapse`): it judges better
-        # then, and leaves the cores to the transcript until it is needed.
-        turn.scored = self.now
+        if self.policy.detection == "semantic_vad":
+            actions.append(self._score(turn, at))
         return actions
 
     def _drop(self, turn: Turn) -> list[ev.Action]:
@@ -346,7 +345,10 @@ class Dialog:
         turn = self._turn
         if turn is not None and turn.rev == rev and turn.scoring:
             turn.scoring = False
-            turn.probability = probability
+            # The longer a silence lasts the surer the detector gets, whether or not the speaker
+            # goes on (`bench/turns.py`): its lowest answer says most.
+            known = [p for p in (turn.probability, probability) if p is not None]
+            turn.probability = min(known, default=None)
         return []
 
     # --- replies
