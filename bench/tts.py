@@ -25,7 +25,7 @@ from num2words import num2words
 
 from bench.tts_sentences import CLAUSES, ENGLISH, OTHERS
 from voice.audio import HEARD_RATE, SPOKEN_RATE, Pcm
-from voice.engines import EngineOptions
+from voice.engines import EngineOptions, joined
 from voice.engines.kokoro import KokoroTts, load
 from voice.engines.phonemes import espeak, phonemize
 from voice.engines.phonemes.mandarin import number_in_characters
@@ -93,7 +93,8 @@ def error_rate(
     language = tts.voices[voice].language
     said, heard = [], []
     for sentence in sentences:
-        speech = tts.render(sentence.split(), phonemizer(sentence, language), voice, 1.0)
+        spoken = phonemizer(sentence, language)
+        speech = joined(list(tts.render(sentence.split(), spoken, voice, 1.0)))
         pcm: Pcm = soxr.resample(speech.pcm, SPOKEN_RATE, HEARD_RATE)
         segments, _ = whisper.transcribe(
             pcm, language=language[:2], beam_size=5, initial_prompt=_PROMPTS.get(language)
@@ -114,7 +115,7 @@ def measure_latency(weights: Path, repeats: int) -> None:
             times = []
             for _ in range(repeats):
                 start = time.perf_counter()
-                speech = tts.speak(clause, "af_heart", 1.0)
+                speech = joined(list(tts.speak(clause, "af_heart", 1.0)))
                 times.append(time.perf_counter() - start)
             length = len(speech.pcm) / SPOKEN_RATE
             median = statistics.median(times)

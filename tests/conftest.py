@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from bench.serving import ROOT, Server, start_server, stop_server
-from voice.engines import EngineOptions, load_engine
+from voice.engines import EngineOptions, joined, load_engine
 
 __all__ = ["WEIGHTS", "Server", "Speak", "start_server", "stop_server"]
 
@@ -40,7 +40,7 @@ def speak(tmp_path_factory: pytest.TempPathFactory) -> Speak:
     ) -> Path:
         key = (text, voice, before, after)
         if key not in made:
-            speech = tts.speak(text, voice, 1.0)
+            speech = joined(list(tts.speak(text, voice, 1.0)))
             pads = [np.zeros(int(seconds * 24_000), np.float32) for seconds in (before, after)]
             path = folder / f"{len(made)}.wav"
             soundfile.write(path, np.concatenate((pads[0], speech.pcm, pads[1])), 24_000)

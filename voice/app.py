@@ -138,6 +138,7 @@ async def _warm(kind: str, part: Any, settings: Settings) -> None:
         case "tts":
             if settings.tts.voice not in part.voices:
                 raise ConfigError(f"VIVAVOCE_TTS_VOICE: there is no voice {settings.tts.voice!r}")
+            await part.warm(settings.tts.voice)
             await part.synthesize("Hello there.", voice=settings.tts.voice)
         case "llm":
             instructions = settings.llm.instructions or INSTRUCTIONS

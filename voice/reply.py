@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from chat.errors import ChatError
 from chat.providers import Finished, Llm, TextDelta, ToolCall
-from voice.audio import SPOKEN_RATE, int16_from_pcm
+from voice.audio import SPOKEN_RATE, Pcm, int16_from_pcm
 from voice.clauses import Clauses
 from voice.engines import Tts, Word
 from voice.errors import VoiceError
@@ -109,27 +109,47 @@ async def _say(reply: Reply, clause: str, tts: Tts, emit: Emit, room: Room) -> N
     pieces = speak(clause, reply.plan.language)
     spoken = " ".join(piece.spoken for piece in pieces if piece.spoken)
     await room()
-    speech = None
-    if spoken:
-        speech = await tts.synthesize(spoken, voice=reply.plan.voice, speed=reply.plan.speed)
-        reply.stamp("first_audio")
-    _emit_all(open_message(reply), emit)
-    place = reply.place()
-    before, start = len(reply.text), reply.seconds
-    reply.text += clause
-    emit(wire.TranscriptDelta(**place, delta=clause), content=True)
-    if speech is None:
+    if not spoken:
+        _open_clause(reply, clause, emit)
         return
-    reply.exact = reply.exact and speech.exact
-    words = _place_words(pieces, speech.words, before, start)
+    first = True
+    urgent = not reply.seconds
+    voice, speed = reply.plan.voice, reply.plan.speed
+    async for speech in tts.stream(spoken, voice=voice, speed=speed, urgent=urgent):
+        if first:
+            reply.stamp("first_audio")
+            before = _open_clause(reply, clause, emit)
+            words = _place_words(pieces, speech.words, before, reply.seconds)
+            _tell_words(reply, words, speech.exact, emit)
+            first = False
+        _play(reply, speech.pcm, emit)
+    if reply.words:  # the last may have been expected to sound for longer than it did
+        last = reply.words[-1]
+        reply.words[-1] = last._replace(end=min(last.end, reply.seconds))
+
+
+def _open_clause(reply: Reply, clause: str, emit: Emit) -> int:
+    """Tell what is being said; returns how many characters were said before it."""
+    _emit_all(open_message(reply), emit)
+    before = len(reply.text)
+    reply.text += clause
+    emit(wire.TranscriptDelta(**reply.place(), delta=clause), content=True)
+    return before
+
+
+def _tell_words(reply: Reply, words: list[SpokenWord], exact: bool, emit: Emit) -> None:
     reply.words += words
+    reply.exact = reply.exact and exact
     times = [_word_time(reply.text, word) for word in words]
-    emit(wire.AudioWords(**place, words=times, exact=speech.exact), content=True)
-    for begin in range(0, len(speech.pcm), CHUNK):
-        chunk = speech.pcm[begin : begin + CHUNK]
+    emit(wire.AudioWords(**reply.place(), words=times, exact=exact), content=True)
+
+
+def _play(reply: Reply, pcm: Pcm, emit: Emit) -> None:
+    for begin in range(0, len(pcm), CHUNK):
+        chunk = pcm[begin : begin + CHUNK]
         length = len(chunk) / SPOKEN_RATE
         reply.seconds += length
-        audio = wire.AudioDelta(**place, delta=int16_from_pcm(chunk))
+        audio = wire.AudioDelta(**reply.place(), delta=int16_from_pcm(chunk))
         emit(audio, seconds=length, content=True)
 
 

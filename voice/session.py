@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -123,6 +124,8 @@ class Session:
 
     def configure(self, changed: SessionConfig) -> None:
         """Adopt a new configuration and tell the client."""
+        if changed.voice != self.config.voice:
+            self._group.create_task(self._warm(changed.voice))
         self.config = changed
         vad = changed.turn_detection
         threshold = vad.threshold if isinstance(vad, ServerVad) else None
@@ -134,6 +137,10 @@ class Session:
         for action in self.dialog.adopt(rules):
             self._perform(action)
         self.put(wire.SessionUpdated(session=show(changed, self.id)))
+
+    async def _warm(self, voice: str) -> None:
+        with suppress(VoiceError):  # what is wrong is told when the voice is to speak
+            await self.engines.tts.warm(voice)
 
     def put(self, event: wire.ServerEvent) -> None:
         """Send an event that belongs to no reply."""

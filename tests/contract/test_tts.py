@@ -6,7 +6,8 @@ import asyncio
 import logging
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import faster_whisper
@@ -17,9 +18,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from voice.audio import HEARD_RATE, SPOKEN_RATE, Pcm
-from voice.engines import EngineOptions, Speech, load_engine
+from voice.engines import EngineOptions, Speech, joined, load_engine
 from voice.engines.kokoro import KokoroTts, load
-from voice.engines.kokoro_cut import LIMIT, passes, signs_of, sounds, trimmed
+from voice.engines.kokoro_cut import (
+    LIMIT,
+    SAMPLES_PER_PICTURE,
+    blended,
+    passes,
+    pieces_of,
+    signs_of,
+    sounds,
+    trimmed,
+    trimmed_pieces,
+)
+from voice.engines.kokoro_net import Network, Style, load_network
+from voice.engines.kokoro_norms import fit, predict
 from voice.engines.kokoro_stretch import stretched
 from voice.engines.phonemes import LANGUAGES, phonemize
 from voice.engines.phonemes.espeak import split_among
@@ -43,6 +56,27 @@ def tts() -> KokoroTts:
     engine = load_engine("tts", "kokoro", EngineOptions(WEIGHTS, device="cpu", threads=2))
     assert isinstance(engine, KokoroTts)
     return engine
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    model = (WEIGHTS / "kokoro" / "kokoro-v1.0.int8.onnx").read_bytes()
+    return load_network(model, "cpu", 2)
+
+
+def style_of(voice: str) -> Style:
+    return np.fromfile(WEIGHTS / f"kokoro/voices/{voice}.bin", dtype="<f4").reshape(510, 1, 256)
+
+
+def distance(one: Pcm, other: Pcm) -> float:
+    """Root mean square of the difference of two log spectra, dB."""
+
+    def spectrum(pcm: Pcm) -> Pcm:
+        frames = np.lib.stride_tricks.sliding_window_view(np.pad(pcm, 512), 512)[::128]
+        level = np.abs(np.fft.rfft(frames * np.hanning(512)))[:, :200]
+        return np.asarray(20 * np.log10(level + 0.01), np.float32)
+
+    return float(np.sqrt(np.mean((spectrum(one) - spectrum(other)) ** 2)))
 
 
 @pytest.fixture(scope="module")
@@ -106,12 +140,69 @@ async def test_every_voice_speaks(tts: KokoroTts, voice: str) -> None:
 
 
 @pytest.mark.parametrize("speed", [0.5, 1.0, 2.0])
-def test_durations_sum_to_the_audio(tts: KokoroTts, speed: float) -> None:
+def test_durations_sum_to_the_audio(network: Network, speed: float) -> None:
     run = signs_of(phonemize("One of the best.", "en-US"))
-    style = np.fromfile(WEIGHTS / "kokoro/voices/af_sky.bin", dtype="<f4").reshape(510, 1, 256)
-    audio, edges = tts.infer(run, style, speed)
-    assert edges[-1] == len(audio)
-    assert len(edges) == len(run) + 2
+    prosody = network.plan(run, style_of("af_sky"), speed)
+    audio, seen = network.whole(prosody)
+    assert prosody.edges[-1] == len(audio) == prosody.frames * SAMPLES_PER_PICTURE
+    assert len(prosody.edges) == len(run) + 2
+    assert (seen[network.variances] >= 0).all()
+
+
+def test_pieces_made_with_the_true_norms_are_the_whole(network: Network) -> None:
+    run = signs_of(phonemize("The capital of France is Paris, of course.", "en-US"))
+    prosody = network.plan(run, style_of("af_heart"), 1.0)
+    whole, seen = network.whole(prosody)
+    parts = pieces_of(0, prosody.frames)
+    pieces = list(blended(network.piece(prosody, begin, end, seen) for begin, end in parts))
+    assert [len(piece) for piece in pieces] == [(end - begin) * 300 for begin, end in parts]
+    assert distance(np.concatenate(pieces), whole) < 3.0
+    assert distance(whole * 0.4, whole) > 4.0
+
+
+@pytest.mark.parametrize("voice", ["af_heart", "am_michael", "jf_alpha"])
+async def test_told_norms_make_the_same_speech(tts: KokoroTts, voice: str) -> None:
+    await tts.warm(voice)
+    for text in ("Right.", "I am an assistant.", "Mercury is the closest planet to the sun."):
+        run = signs_of(phonemize(text, "en-US"))
+        prosody = tts._network.plan(run, style_of(voice), 1.0)
+        whole, _ = tts._network.whole(prosody)
+        told = predict(tts._norms[voice], prosody.frames, tts._network.variances)
+        made, _ = tts._network.piece(prosody, 0, prosody.frames, told)
+        level = 10 * np.log10(np.mean(made**2) / np.mean(whole**2))
+        assert distance(made, whole) < 5.0
+        assert abs(level) < 3.0
+
+
+async def test_speech_comes_in_pieces(tts: KokoroTts, whisper: faster_whisper.WhisperModel) -> None:
+    await tts.warm("af_heart")
+    text = "My older brother moved to a bigger apartment in the middle of November."
+    pieces = [piece async for piece in tts.stream(text, voice="af_heart")]
+    assert len(pieces) > 4
+    assert len(pieces[0].pcm) < 0.5 * SPOKEN_RATE
+    assert [len(piece.words) for piece in pieces] == [13] + [0] * (len(pieces) - 1)
+    speech = joined(pieces)
+    check(speech, text)
+    assert heard(whisper, speech.pcm) == plain(text)
+
+
+async def test_a_voice_speaks_at_once_until_it_is_known(tmp_path: Path) -> None:
+    (tmp_path / "kokoro" / "voices").mkdir(parents=True)
+    for name in ("kokoro-v1.0.int8.onnx", "voices/af_heart.bin"):
+        (tmp_path / "kokoro" / name).symlink_to(WEIGHTS / "kokoro" / name)
+    tts = load(EngineOptions(tmp_path, device="cpu"))
+    text = "It depends on what you like."
+    before = [piece async for piece in tts.stream(text, voice="af_heart")]
+    assert len(before) == 1
+    check(before[0], text)
+    await tts.warm("af_heart")
+    after = [piece async for piece in tts.stream(text, voice="af_heart")]
+    assert len(after) > 2
+    check(joined(after), text)
+    (kept,) = tmp_path.glob("kokoro/norms/*/af_heart.npy")
+    assert load(EngineOptions(tmp_path, device="cpu"))._recall("af_heart")
+    kept.write_bytes(kept.read_bytes()[:5000])
+    assert not load(EngineOptions(tmp_path, device="cpu"))._recall("af_heart")
 
 
 @pytest.mark.parametrize(
@@ -197,7 +288,7 @@ async def test_a_word_that_cannot_be_spoken_is_admitted(tts: KokoroTts) -> None:
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=st.text(max_size=24), voice=st.sampled_from(["af_heart", "jf_alpha", "zf_xiaoni"]))
 def test_any_text_can_be_spoken(tts: KokoroTts, text: str, voice: str) -> None:
-    check(tts.speak(text, voice, 4.0), text)
+    check(joined(list(tts.speak(text, voice, 4.0))), text)
 
 
 @settings(max_examples=400, deadline=None)
@@ -257,6 +348,47 @@ def test_trimming_keeps_the_sound_and_fades_its_ends() -> None:
     assert len(trimmed(pcm[:12000], 0.1)[0]) == len(cut)
 
 
+@given(
+    levels=st.lists(st.sampled_from([0.0, 0.004, 0.3]), min_size=1, max_size=30),
+    sizes=st.lists(st.integers(100, 3000), min_size=1, max_size=20),
+)
+def test_trimming_piece_by_piece_is_trimming_the_whole(
+    levels: Sequence[float], sizes: Sequence[int]
+) -> None:
+    pcm = np.repeat(np.array(levels, np.float32), 500)
+    edges = [0, *(edge for edge in np.cumsum(sizes) if edge < len(pcm)), len(pcm)]
+    parts = [pcm[begin:end] for begin, end in pairwise(edges)]
+    whole, first = trimmed(pcm, 0.05)
+    pieces = list(trimmed_pieces(parts, 0.05))
+    assert np.array_equal(np.concatenate([np.zeros(0), *(p for p, _ in pieces)]), whole)
+    assert {cut for _, cut in pieces} <= {first}
+
+
+@given(first=st.integers(0, 400), frames=st.integers(20, 2000))
+def test_pieces_cover_the_picture(first: int, frames: int) -> None:
+    pieces = pieces_of(min(first, frames - 1), frames)
+    edges = [pieces[0][0], *(end for _, end in pieces)]
+    assert [begin for begin, _ in pieces] == edges[:-1]
+    assert edges == sorted(set(edges))
+    assert edges[0] <= first
+    assert edges[-1] == frames
+
+
+def test_pieces_are_faded_into_each_other() -> None:
+    one, two = np.full(10, 1.0, np.float32), np.full(8, 3.0, np.float32)
+    first, second = blended([(one, 5), (two, 0)])
+    assert first.tolist() == [1.0] * 5
+    assert second.tolist() == pytest.approx([1.0, 1.5, 2.0, 2.5, 3.0, 3.0, 3.0, 3.0])
+
+
+def test_norms_are_told_from_the_length() -> None:
+    variances = np.array([False, True])
+    lengths = [80, 100, 150, 200, 300]
+    seen = [np.array([2 + 30 / n, np.exp(n / 100)], np.float32) for n in lengths]
+    told = predict(fit(lengths, seen, variances), 250, variances)
+    assert told == pytest.approx([2.12, np.exp(2.5)], rel=1e-3)
+
+
 @pytest.mark.parametrize("factor", [0.5, 1.3, 2.0])
 def test_stretching_keeps_the_pitch(factor: float) -> None:
     time = np.arange(SPOKEN_RATE, dtype=np.float32) / SPOKEN_RATE
@@ -289,9 +421,9 @@ async def test_what_is_cancelled_while_it_waits_is_never_spoken(
     spoken: list[str] = []
     speak = tts.speak
 
-    def listen(text: str, voice: str, speed: float) -> Speech:
+    def listen(text: str, voice: str, speed: float) -> Iterator[Speech]:
         spoken.append(text)
-        return speak(text, voice, speed)
+        yield from speak(text, voice, speed)
 
     monkeypatch.setattr(tts, "speak", listen)
     first, second, third = (
@@ -311,7 +443,7 @@ def test_cuda_that_does_not_run_leaves_the_cpu(
         "onnxruntime.get_available_providers",
         lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"],
     )
-    with caplog.at_level(logging.WARNING, logger="voice.engines.kokoro"):
+    with caplog.at_level(logging.WARNING, logger="voice.engines.kokoro_net"):
         assert load(EngineOptions(WEIGHTS)).device == "cpu"
     assert "CUDA" in caplog.text
 

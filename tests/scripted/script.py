@@ -18,7 +18,7 @@ from chat.errors import ChatError
 from chat.providers import ChatOptions, Delta, Finished, Message, TextDelta, ToolCall
 from tests.scripted.virtual import run_virtual
 from voice.audio import HEARD_RATE, SPOKEN_RATE, Pcm, int16_from_pcm
-from voice.engines import Speech, Transcript, Voice, Word
+from voice.engines import Speech, Transcript, Voice, Word, joined
 from voice.errors import EngineFailed
 from voice.gateway import take_text
 from voice.protocol import server as wire
@@ -270,13 +270,23 @@ class _Tts:
     def __init__(self, script: Script, log: Log) -> None:
         self._script, self._log = script, log
 
+    async def warm(self, voice: str) -> None:
+        return None
+
     async def synthesize(self, text: str, *, voice: str, speed: float = 1.0) -> Speech:
+        return joined([piece async for piece in self.stream(text, voice=voice, speed=speed)])
+
+    async def stream(
+        self, text: str, *, voice: str, speed: float = 1.0, urgent: bool = True
+    ) -> AsyncGenerator[Speech, None]:
         await asyncio.sleep(self._script._tts_seconds)
         self._log.synthesized.append(text)
         words = text.split()
         times = tuple(Word(w, i * WORD, (i + 1) * WORD) for i, w in enumerate(words))
         pcm = np.full(int(len(words) * WORD * SPOKEN_RATE), 0.1, dtype=np.float32)
-        return Speech(pcm, times, exact=True)
+        half = len(pcm) // 2
+        yield Speech(pcm[:half], times, exact=True)
+        yield Speech(pcm[half:], (), exact=True)
 
 
 class _Llm:

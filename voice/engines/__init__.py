@@ -7,13 +7,15 @@ statically: its native library is loaded only when it is chosen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
-from voice.audio import Pcm
+import numpy as np
+
+from voice.audio import SPOKEN_RATE, Pcm
 from voice.errors import ConfigError
 
 
@@ -60,10 +62,12 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """Synthesised audio at `SPOKEN_RATE`, leading silence trimmed.
+    """Synthesised audio at `SPOKEN_RATE`, leading silence trimmed, or a piece of it.
 
     `words` holds one entry for each whitespace-separated word of the text, in order, so
-    `len(words) == len(text.split())`. `exact` says that the times are the synthesiser's own.
+    `len(words) == len(text.split())`; of several pieces the first has them all, the others none.
+    The last may be said to end after the audio of all pieces. `exact` says that the times are the
+    synthesiser's own.
     """
 
     pcm: Pcm
@@ -137,12 +141,33 @@ class Tts(Protocol):
     device: str
     voices: Mapping[str, Voice]
 
-    async def synthesize(self, text: str, *, voice: str, speed: float = 1.0) -> Speech:
-        """Speak `text` (already in speakable form) as one piece; the voice sets the language.
+    def stream(
+        self, text: str, *, voice: str, speed: float = 1.0, urgent: bool = True
+    ) -> AsyncIterator[Speech]:
+        """Speak `text` (already in speakable form) as one clause; the voice sets the language.
+
+        At least one piece comes. Each is made when it is asked for; the first is short, and each
+        can be made while those before it play. What is `urgent` goes first.
 
         Raises `Overloaded`, `EngineFailed`, or `VoiceError` with code `unknown_voice`.
         """
         ...
+
+    async def synthesize(self, text: str, *, voice: str, speed: float = 1.0) -> Speech:
+        """All that `stream` gives, in one."""
+        ...
+
+    async def warm(self, voice: str) -> None:
+        """Do what makes `voice` speak sooner; it may take some seconds. Raises as `stream`."""
+        ...
+
+
+def joined(pieces: Sequence[Speech]) -> Speech:
+    """One `Speech` of the pieces that a stream gave; no word lasts longer than the sound."""
+    pcm = np.concatenate([piece.pcm for piece in pieces])
+    end = len(pcm) / SPOKEN_RATE
+    words = tuple(Word(w.text, min(w.start, end), min(w.end, end)) for w in pieces[0].words)
+    return Speech(pcm, words, pieces[0].exact)
 
 
 ENGINES: Mapping[str, Mapping[str, str]] = {

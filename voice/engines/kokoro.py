@@ -1,36 +1,45 @@
 """Kokoro-82M on ONNX Runtime: 54 voices, nine languages, and when every word sounds.
 
-The exported graph computes how long each phoneme lasts (`/encoder/Clip_output_0`, frames of 600
-samples) but neither hands it out nor lets it be bounded. Protocol Buffers messages merge when their
-bytes are put behind one another, so the model is loaded with a little more graph written behind its
-bytes: exact times, and no time spent on silence that is cut off anyway. The file stays as it is.
+The durations that the model computes are exact word times. Its generator is run on one piece after
+another, so that the first is heard while the next is made (`kokoro_graph`, `kokoro_norms`).
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from itertools import accumulate
+import zlib
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
+from itertools import chain
 from math import sqrt
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
-from numpy.typing import NDArray
 
 from voice.audio import SPOKEN_RATE, Pcm
-from voice.engines import EngineOptions, Speech, Voice, Word
-from voice.engines.kokoro_cut import Sign, passes, pause_after, signs_of, spans, trimmed
+from voice.engines import EngineOptions, Speech, Voice, Word, joined
+from voice.engines.kokoro_cut import (
+    AUDIBLE,
+    EARLY,
+    SAMPLES_PER_PICTURE,
+    Sign,
+    blended,
+    passes,
+    pause_after,
+    pieces_of,
+    signs_of,
+    spans,
+    trimmed,
+    trimmed_pieces,
+)
+from voice.engines.kokoro_net import SAMPLES_PER_FRAME, Network, Style, load_network
+from voice.engines.kokoro_norms import SENTENCES, Norms, fit, predict
 from voice.engines.kokoro_stretch import stretched
 from voice.engines.phonemes import phonemize, warm
-from voice.engines.phonemes.vocabulary import MARKS, VOCABULARY
 from voice.errors import ConfigError, EngineFailed, VoiceError
 from voice.lane import Lane
 
 log = logging.getLogger(__name__)
-
-SAMPLES_PER_FRAME = 600
-"""Audio samples for one unit of the model's durations: hop 5 x upsampling 60 x 2 (config.json)."""
 
 SOUND_AHEAD = 1440
 """Samples by which the sound comes before the place its durations give it.
@@ -38,20 +47,6 @@ SOUND_AHEAD = 1440
 Measured: sliding the vowels' places against the audio's energy, the best fit is 55 to 70 ms early
 for five voices at speed 1, 45 ms at 1.5, 75 ms at 0.7: about 60 ms over the root of the speed.
 Kokoro's own pipeline takes off 75 ms.
-"""
-
-DURATIONS = "/encoder/Clip_output_0"
-"""The tensor of durations inside the exported graph, float32 `(1, tokens)`, whole numbers."""
-
-LONGEST = "longest"
-"""The input that is added: no token lasts longer than this, float32 `(1, tokens)`, frames."""
-
-UNBOUNDED = 1e6
-MARK_FRAMES = 5
-"""Frames made for punctuation at the end, and ..."""
-END_FRAMES = 3
-"""... for the end itself: the pause that is wanted after it is silence, and need not be made. The
-silence before the first sound must be: bounded to 6 or 9 frames, the first word is swallowed.
 """
 
 SPEEDS = (0.25, 4.0)
@@ -63,6 +58,9 @@ OWN_SPEEDS = (0.5, 1.3)
 Heard by Whisper base, three sentences in two voices at speed 2 have a word error rate of 22 % when
 the model makes the whole speed (first words are swallowed), 1.6 % with 1.3, 0 % with 1.0.
 """
+
+URGENT, LATER, IDLE = range(3)
+"""Priorities: the first words of a reply, what comes after them, and getting to know a voice."""
 
 _LANGUAGES = {
     "a": "en-US",
@@ -77,98 +75,194 @@ _LANGUAGES = {
 }
 _GENDERS = {"f": "female", "m": "male"}
 
-_Style = NDArray[np.float32]
-
 
 class KokoroTts:
     """See `voice.engines.Tts`."""
 
-    def __init__(
-        self, session: onnxruntime.InferenceSession, styles: dict[str, _Style], device: str
-    ) -> None:
-        self.device = device
+    def __init__(self, network: Network, styles: dict[str, Style], norms: Path) -> None:
+        """`norms` is a folder where what is learnt of the voices is kept, if it can be."""
+        self.device = network.device
         self.voices = {name: _voice(name) for name in styles}
-        self._session = session
+        self._network = network
         self._styles = styles
+        self._folder = norms
+        self._norms: dict[str, Norms] = {}
+        """Coefficients of the voices that are known."""
+        self._learning: set[str] = set()
         self._lane = Lane("tts")
 
-    async def synthesize(self, text: str, *, voice: str, speed: float = 1.0) -> Speech:
-        """Speak `text` as one piece; see `voice.engines.Tts`.
+    async def warm(self, voice: str) -> None:
+        """Get to know `voice`, unless that was done before: until then it speaks all at once.
+
+        Takes some ten seconds the first time, and gives way to what is to be said meanwhile.
+        Raises as `stream` does.
+        """
+        self._check(voice, 1.0)
+        if self.device != "cpu" or voice in self._norms or self._recall(voice):
+            return
+        if voice not in self._learning:
+            log.info("getting to know the voice %s (once)", voice)
+            self._learning.add(voice)
+            try:
+                await self._learn(voice)
+            finally:
+                self._learning.discard(voice)
+
+    async def stream(
+        self, text: str, *, voice: str, speed: float = 1.0, urgent: bool = True
+    ) -> AsyncIterator[Speech]:
+        """Speak `text` as one clause, piece by piece; see `voice.engines.Tts`.
 
         Raises `VoiceError` with code `unknown_voice` or `bad_speed` (not in 0.25 to 4),
-        `Overloaded`, `EngineFailed`. Cancelling the call before its work starts costs nothing.
+        `Overloaded`, `EngineFailed`. What is not asked for any more is not made.
         """
+        self._check(voice, speed)
+        if voice not in self._norms and self.device == "cpu":
+            self._recall(voice)
+        pieces = self.speak(text, voice, speed)
+        priority = URGENT if urgent else LATER
+        while piece := await self._lane.run(lambda: next(pieces, None), priority=priority):
+            yield piece
+
+    async def synthesize(self, text: str, *, voice: str, speed: float = 1.0) -> Speech:
+        """All that `stream` gives, in one."""
+        return joined([piece async for piece in self.stream(text, voice=voice, speed=speed)])
+
+    def speak(self, text: str, voice: str, speed: float) -> Iterator[Speech]:
+        """`stream` on the calling thread, its arguments known to be good (blocking)."""
+        try:
+            spoken = phonemize(text, self.voices[voice].language)
+        except ImportError as error:
+            raise EngineFailed(f"the language of {voice} cannot be spoken here: {error}") from error
+        yield from self.render(text.split(), spoken, voice, speed)
+
+    def render(
+        self, texts: Sequence[str], spoken: Sequence[str], voice: str, speed: float
+    ) -> Iterator[Speech]:
+        """Speak the words `texts`, whose phonemes and punctuation are `spoken` (blocking)."""
+        own = min(max(speed, OWN_SPEEDS[0]), OWN_SPEEDS[1])
+        runs = passes(signs_of(spoken))
+        if not runs:
+            yield Speech(np.zeros(0, dtype=np.float32), *_words(texts, {}))
+        known = self._norms.get(voice)
+        if len(runs) == 1 and own == speed and known is not None:
+            yield from self._flow(texts, runs[0], self._styles[voice], speed, known)
+        elif runs:
+            yield self._at_once(texts, runs, self._styles[voice], speed, own)
+
+    def _flow(
+        self, texts: Sequence[str], run: Sequence[Sign], style: Style, speed: float, known: Norms
+    ) -> Iterator[Speech]:
+        """One run, piece by piece, with norms told beforehand."""
+        network = self._network
+        prosody = network.plan(run, style, speed)
+        norms = predict(known, prosody.frames * speed, network.variances)
+        first = prosody.edges[0] // SAMPLES_PER_PICTURE
+        for early in (EARLY, 2 * EARLY):
+            parts = pieces_of(first, prosody.frames, early)
+            opening = network.piece(prosody, *parts[0], norms)
+            if abs(opening[0][0]) < AUDIBLE:
+                break  # it begins before the sound does
+        skipped = parts[0][0] * SAMPLES_PER_PICTURE
+        following = (network.piece(prosody, begin, end, norms) for begin, end in parts[1:])
+        sound = blended(chain([opening], following))
+
+        words: tuple[Word, ...] = ()
+        exact = True
+        for piece, cut in trimmed_pieces(sound, pause_after(run) / speed):
+            if not words:
+                placed = _placed(run, prosody.edges, skipped + cut, speed)
+                words, exact = _words(texts, placed)
+                yield Speech(piece, words, exact)
+            else:
+                yield Speech(piece, (), exact)
+        if not words:
+            yield Speech(np.zeros(0, dtype=np.float32), *_words(texts, {}))
+
+    def _at_once(
+        self,
+        texts: Sequence[str],
+        runs: Sequence[Sequence[Sign]],
+        style: Style,
+        speed: float,
+        own: float,
+    ) -> Speech:
+        """Any runs at any speed, the model itself at `own`, the rest by stretching."""
+        pieces: list[Pcm] = []
+        times: dict[int, tuple[int, int]] = {}
+        offset = 0
+        rest = speed / own
+        for run in runs:
+            prosody = self._network.plan(run, style, own)
+            audio, _ = self._network.whole(prosody)
+            edges = prosody.edges
+            if rest != 1.0:
+                audio = stretched(audio, rest)
+                edges = [round(edge / rest) for edge in edges]
+            piece, cut = trimmed(audio, pause_after(run) / speed)
+            for word, (start, end) in _placed(run, edges, cut, own, rest).items():
+                at, until = (min(time, len(piece)) + offset for time in (start, end))
+                times[word] = (times.get(word, (at, 0))[0], until)
+            pieces.append(piece)
+            offset += len(piece)
+        return Speech(np.concatenate(pieces), *_words(texts, times))
+
+    def _check(self, voice: str, speed: float) -> None:
         if voice not in self.voices:
             raise VoiceError(f"there is no voice {voice!r}", code="unknown_voice", param="voice")
         slowest, fastest = SPEEDS
         if not slowest <= speed <= fastest:
             message = f"the speed must be between {slowest} and {fastest}"
             raise VoiceError(message, code="bad_speed", param="speed")
-        return await self._lane.run(lambda: self.speak(text, voice, speed))
 
-    def speak(self, text: str, voice: str, speed: float) -> Speech:
-        """`synthesize` on the calling thread, its arguments known to be good (blocking)."""
+    # --- getting to know a voice
+
+    async def _learn(self, voice: str) -> None:
+        """Let `voice` say the sentences that tell its norms; others may speak in between."""
+        frames: list[int] = []
+        seen: list[Norms] = []
+        for sentence in SENTENCES:
+            (run,) = passes(signs_of(phonemize(sentence, "en-US")))
+
+            def listen(run: Sequence[Sign] = run) -> None:
+                prosody = self._network.plan(run, self._styles[voice], 1.0)
+                frames.append(prosody.frames)
+                seen.append(self._network.whole(prosody)[1])
+
+            await self._lane.run(listen, priority=IDLE)
+        self._norms[voice] = fit(frames, seen, self._network.variances)
+        # Only a convenience: where the weights cannot be written to, it is learnt again next time.
+        with suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            np.save(self._folder / f"{voice}.npy", self._norms[voice])
+
+    def _recall(self, voice: str) -> bool:
+        """Whether `voice` was learnt before; a file that is damaged is learnt anew."""
         try:
-            spoken = phonemize(text, self.voices[voice].language)
-        except ImportError as error:
-            raise EngineFailed(f"the language of {voice} cannot be spoken here: {error}") from error
-        return self.render(text.split(), spoken, voice, speed)
+            found: Norms = np.load(self._folder / f"{voice}.npy", allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return False
+        if found.dtype != np.float32 or found.shape != (3, len(self._network.variances)):
+            return False
+        self._norms[voice] = found
+        return True
 
-    def render(
-        self, texts: Sequence[str], spoken: Sequence[str], voice: str, speed: float
-    ) -> Speech:
-        """Speak the words `texts`, whose phonemes and punctuation are `spoken` (blocking)."""
-        pieces: list[Pcm] = []
-        times: dict[int, tuple[int, int]] = {}
-        offset = 0
-        own = min(max(speed, OWN_SPEEDS[0]), OWN_SPEEDS[1])
-        rest = speed / own
-        for run in passes(signs_of(spoken)):
-            audio, edges = self.infer(run, self._styles[voice], own)
-            if rest != 1.0:
-                audio = stretched(audio, rest)
-                edges = [round(edge / rest) for edge in edges]
-            piece, cut = trimmed(audio, pause_after(run) / speed)
-            sounding = spans(run, edges)
-            # The first word must not come to lie before the audio, or it would have no length.
-            first_end = min(end for _, end in sounding.values())
-            ahead = round(SOUND_AHEAD / sqrt(own) / rest)
-            shift = min(cut + ahead, first_end - SAMPLES_PER_FRAME)
-            for word, (start, end) in sounding.items():
-                at, until = (min(max(t - shift, 0), len(piece)) + offset for t in (start, end))
-                times[word] = (times.get(word, (at, 0))[0], until)
-            pieces.append(piece)
-            offset += len(piece)
-        pcm = np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.float32)
-        return Speech(pcm, *_words(texts, times))
 
-    def infer(self, run: Sequence[Sign], style: _Style, speed: float) -> tuple[Pcm, list[int]]:
-        """One pass of the model over at most 510 signs, nothing trimmed (blocking).
-
-        Returns the audio and `len(run) + 2` sample numbers: sign `i` lies between numbers `i` and
-        `i + 1`, and the last is the length of the audio. Raises `EngineFailed`.
-        """
-        tokens = [0, *(VOCABULARY[sign.sign] for sign in run), 0]
-        longest = np.full((1, len(tokens)), UNBOUNDED, dtype=np.float32)
-        longest[0, -1] = END_FRAMES
-        if run[-1].sign in MARKS:
-            longest[0, -2] = MARK_FRAMES
-        try:
-            audio, durations = self._session.run(
-                None,
-                {
-                    "tokens": np.array([tokens], dtype=np.int64),
-                    "style": style[len(run) - 1],
-                    "speed": np.array([speed], dtype=np.float32),
-                    LONGEST: longest,
-                },
-            )
-        except Exception as error:  # onnxruntime's errors share no base class of their own
-            log.exception("speech synthesis failed")
-            raise EngineFailed("the speech could not be made") from error
-        frames = [round(float(duration)) for duration in durations.ravel()]
-        edges = [end * SAMPLES_PER_FRAME for end in accumulate(frames)]
-        return np.clip(np.nan_to_num(audio.ravel()), -1.0, 1.0), edges
+def _placed(
+    run: Sequence[Sign], edges: Sequence[int], cut: int, speed: float, stretch: float = 1.0
+) -> dict[int, tuple[int, int]]:
+    """First and last sample of each word of `run` in audio that lacks its first `cut` samples,
+    made by the model at `speed` and then stretched.
+    """
+    sounding = spans(run, edges)
+    # The first word must not come to lie before the audio, or it would have no length.
+    first_end = min(end for _, end in sounding.values())
+    ahead = round(SOUND_AHEAD / sqrt(speed) / stretch)
+    shift = min(cut + ahead, first_end - SAMPLES_PER_FRAME)
+    return {
+        word: (max(start - shift, 0), max(end - shift, 0))
+        for word, (start, end) in sounding.items()
+    }
 
 
 def _words(
@@ -197,36 +291,7 @@ def _voice(name: str) -> Voice:
     )
 
 
-def with_durations(model: bytes) -> bytes:
-    """The ONNX `model` with `DURATIONS` bounded by another input and handed out as another output.
-
-    The node that makes the durations is renamed its output (to a name of the same length, so that
-    nothing moves), and ModelProto{graph(7): {node(1), input(11), output(12)}} is appended
-    (onnx.proto): `DURATIONS = Min(renamed, LONGEST)`. ONNX Runtime infers the output's type.
-    Raises `ConfigError` if the graph is another.
-    """
-    name, made = DURATIONS.encode(), f"{DURATIONS[:-1]}#".encode()
-    if model.count(_field(2, name)) != 1:
-        raise ConfigError("this Kokoro model has no durations where they are looked for")
-    longest = LONGEST.encode()
-    node = _field(1, made) + _field(1, longest) + _field(2, name) + _field(4, b"Min")
-    shape = _field(1, b"\x08\x01") + _field(1, _field(2, b"sequence_length"))
-    kind = _field(1, b"\x08\x01" + _field(2, shape))  # TypeProto.Tensor of float
-    bound = _field(1, longest) + _field(2, kind)
-    graph = _field(1, node) + _field(11, bound) + _field(12, _field(1, name))
-    return model.replace(_field(2, name), _field(2, made)) + _field(7, graph)
-
-
-def _field(number: int, payload: bytes) -> bytes:
-    """A length-delimited field of a Protocol Buffers message."""
-    length, size = b"", len(payload)
-    while size > 127:
-        length += bytes([size & 127 | 128])
-        size >>= 7
-    return bytes([number << 3 | 2]) + length + bytes([size]) + payload
-
-
-def load_styles(folder: Path) -> dict[str, _Style]:
+def load_styles(folder: Path) -> dict[str, Style]:
     """Every voice in `folder`, by id: float32 `(510, 1, 256)`, one row a number of signs."""
     styles = {}
     for path in sorted(folder.glob("*.bin")):
@@ -238,49 +303,6 @@ def load_styles(folder: Path) -> dict[str, _Style]:
     if not styles:
         raise ConfigError("no voices of Kokoro are installed")
     return styles
-
-
-def open_session(
-    model: bytes, device: str, threads: int
-) -> tuple[onnxruntime.InferenceSession, str]:
-    """A session on the best device of those `device` allows, and that device's name.
-
-    CUDA is taken only if a session really runs there; otherwise the CPU, with a warning.
-    """
-    if device != "cpu":
-        offered = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
-        if offered:
-            try:
-                session = _session(model, ["CUDAExecutionProvider"], threads)
-                _try(session)
-                if session.get_providers()[0] == "CUDAExecutionProvider":
-                    return session, "cuda"
-                log.warning("ONNX Runtime left CUDA aside; speech synthesis runs on the CPU")
-            except Exception:
-                log.warning("CUDA is there but does not run Kokoro; using the CPU", exc_info=True)
-        elif device == "cuda":
-            log.warning("this ONNX Runtime has no CUDA; speech synthesis runs on the CPU")
-    return _session(model, [], threads), "cpu"
-
-
-def _session(model: bytes, providers: list[str], threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(
-        model, sess_options=options, providers=[*providers, "CPUExecutionProvider"]
-    )
-
-
-def _try(session: onnxruntime.InferenceSession) -> None:
-    """Run a short input once, which also makes the first real one fast."""
-    tokens = np.array([[0, *[VOCABULARY[sign] for sign in "həlˈO."], 0]], dtype=np.int64)
-    style = np.zeros((1, 256), dtype=np.float32)
-    speed = np.ones(1, dtype=np.float32)
-    longest = np.full(tokens.shape, UNBOUNDED, dtype=np.float32)
-    session.run(None, {"tokens": tokens, "style": style, "speed": speed, LONGEST: longest})
 
 
 def load(options: EngineOptions) -> KokoroTts:
@@ -295,11 +317,9 @@ def load(options: EngineOptions) -> KokoroTts:
         raise ConfigError(f"the model file kokoro/{path.name} is not installed")
     styles = load_styles(folder / "voices")
     try:
-        session, device = open_session(
-            with_durations(path.read_bytes()), options.device, options.threads
-        )
-        _try(session)
-    except Exception as error:  # onnxruntime's errors share no base class of their own
+        model = path.read_bytes()
+        network = load_network(model, options.device, options.threads)
+    except Exception as error:  # the libraries' errors share no base class of their own
         raise ConfigError(f"the model file kokoro/{path.name} cannot be used: {error}") from error
     warm("en-US")
-    return KokoroTts(session, styles, device)
+    return KokoroTts(network, styles, folder / "norms" / f"{zlib.crc32(model):08x}")
