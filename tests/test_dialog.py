@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from voice import events as ev
 from voice.audio import HEARD_RATE
-from voice.dialog import Dialog
+from voice.dialog import LATE, Dialog
 from voice.events import Rev
 from voice.floor import Policy
 
@@ -24,22 +24,43 @@ def feed(dialog: Dialog, *events: ev.Event) -> list[ev.Action]:
     return [action for event in events for action in dialog.feed(event)]
 
 
-def test_a_pause_starts_the_transcript_and_the_score_at_once() -> None:
+def test_a_pause_starts_the_transcript_and_that_the_score() -> None:
     dialog = Dialog(SEMANTIC)
     start = S - SEMANTIC.prefix
     now = 2 * S + S // 10
     assert feed(dialog, ev.SpeechStarted(S), ev.Elapsed(now), ev.SpeechPaused(2 * S)) == [
         ev.OpenTurn(1, start),
         ev.Transcribe(Rev(1, 1), start, 2 * S, final=False),
+    ]
+    assert feed(dialog, ev.Elapsed(now + 1)) == []
+    assert feed(dialog, ev.Transcribed(Rev(1, 1), "Hello.")) == [
+        ev.Respond(Rev(1, 1), held=True),
         ev.Score(Rev(1, 1), start, 2 * S),
     ]
+
+
+def test_the_score_does_not_wait_for_a_late_transcript() -> None:
+    dialog = Dialog(SEMANTIC)
+    feed(dialog, ev.SpeechStarted(S), ev.Elapsed(2 * S + S // 10), ev.SpeechPaused(2 * S))
+    assert feed(dialog, ev.Elapsed(2 * S + LATE - 1)) == []
+    score = ev.Score(Rev(1, 1), S - SEMANTIC.prefix, 2 * S)
+    assert feed(dialog, ev.Elapsed(2 * S + LATE)) == [score]
+    assert feed(dialog, ev.Transcribed(Rev(1, 1), "Hi.")) == [ev.Respond(Rev(1, 1), held=True)]
+
+
+def test_without_speculation_the_score_comes_at_once() -> None:
+    dialog = Dialog(replace(SEMANTIC, speculation="off"))
+    feed(dialog, ev.SpeechStarted(S), ev.Elapsed(2 * S), ev.SpeechPaused(2 * S))
+    score = ev.Score(Rev(1, 1), S - SEMANTIC.prefix, 2 * S)
+    assert feed(dialog, ev.Elapsed(2 * S + 512)) == [score]
 
 
 def test_a_transcript_starts_a_held_reply_and_commit_releases_it() -> None:
     dialog = Dialog(SEMANTIC)
     noticed = 2 * S + S // 10
     feed(dialog, ev.SpeechStarted(S), ev.Elapsed(noticed), ev.SpeechPaused(2 * S))
-    assert feed(dialog, ev.Transcribed(Rev(1, 1), "Hello.")) == [ev.Respond(Rev(1, 1), held=True)]
+    heard = ev.Transcribed(Rev(1, 1), "Hello.")
+    assert feed(dialog, heard)[0] == ev.Respond(Rev(1, 1), held=True)
     assert feed(dialog, ev.Scored(Rev(1, 1), 0.99)) == []
     actions = feed(dialog, ev.Elapsed(2 * S + S))
     assert actions[0] == ev.Commit(Rev(1, 1), S - SEMANTIC.prefix, 2 * S)

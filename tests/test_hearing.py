@@ -68,3 +68,61 @@ def test_a_final_transcript_that_contradicts_the_partials_tells_no_delta() -> No
     hearing.overhear("I want tea now", "en")
     assert hearing.news() == "I want tea"
     assert hearing.news("You won") == ""
+
+
+@pytest.mark.parametrize(
+    ("agreed", "heard", "settled", "left"),
+    [
+        # The cut lies within the agreed words: those after it stay agreed.
+        ("one two three four five", "One two three.", "one two three", "four five"),
+        # A word was understood otherwise: what was agreed on, and told, stays.
+        ("one two three four five", "one too three", "one two three", "four five"),
+        # A word is missing, or is there twice.
+        ("one two three four five six", "one three four", "one two three four", "five six"),
+        ("one two three four five", "one two two three", "one two three", "four five"),
+        # More was heard than is agreed on.
+        ("one two", "One two three.", "one two three.", ""),
+        ("", "one two", "one two", ""),
+        # Nothing was heard there.
+        ("one two", "", "", "one two"),
+    ],
+)
+def test_a_long_stretch_is_divided_between_words(
+    agreed: str, heard: str, settled: str, left: str
+) -> None:
+    hearing = Hearing(0)
+    hearing.overhear(agreed, "en")
+    hearing.overhear(f"{agreed} and", "en")
+    assert hearing.agreed == agreed
+    told = hearing.news()
+    hearing.divide(1000, heard, "en")
+    assert (hearing.start, hearing.whole(""), hearing.agreed) == (1000, settled, left)
+    told += hearing.news()
+    # The next hypothesis begins with what is left; nothing is lost or told twice.
+    told += hearing.news(hearing.whole(f"{left} end".strip()))
+    assert told == " ".join(f"{settled} {left} end".split())
+
+
+def test_words_heard_before_a_long_stretch_was_divided_can_be_agreed_on_after_it() -> None:
+    hearing = Hearing(0)
+    hearing.overhear("one two three four five six", "en")
+    hearing.divide(1000, "one two three", "en")
+    hearing.overhear("four five six seven", "en")
+    assert hearing.whole(hearing.agreed) == "one two three four five six"
+
+
+def test_scripts_without_spaces_are_divided_by_character() -> None:
+    hearing = Hearing(0)
+    hearing.overhear("今日は晴れです", "ja")
+    hearing.overhear("今日は晴れですね", "ja")
+    hearing.divide(1000, "今日は。", "ja")
+    assert (hearing.whole(""), hearing.agreed) == ("今日は", "晴れです")
+
+
+def test_what_is_settled_otherwise_than_told_does_not_end_the_telling() -> None:
+    hearing = Hearing(0)
+    hearing.overhear("I want tea", "en")
+    hearing.overhear("I want tea now", "en")
+    assert hearing.news() == "I want tea"
+    hearing.settle(1000, "You won.", "en")
+    assert hearing.news(hearing.whole("Thanks.")) == " Thanks."

@@ -34,3 +34,9 @@ def int16_from_pcm(pcm: Pcm) -> bytes:
 def seconds(samples: int, rate: int) -> float:
     """Duration in seconds of `samples` at `rate` samples a second."""
     return samples / rate
+
+
+def quietest(pcm: Pcm, earliest: int, latest: int, *, width: int) -> int:
+    """The middle of the quietest `width` samples of `pcm` between `earliest` and `latest`."""
+    energy = np.cumsum(np.square(pcm[earliest:latest], dtype=np.float64))
+    return earliest + int((energy[width:] - energy[:-width]).argmin()) + width // 2

@@ -18,6 +18,12 @@ from voice.floor import Policy, Reply, Turn
 RESCORE = HEARD_RATE // 5
 """While a silence lasts the turn detector is asked this often (samples)."""
 
+LATE = HEARD_RATE * 3 // 10
+"""After so much silence it is asked though there is no transcript yet."""
+
+REST = HEARD_RATE * 10
+"""Longest rest after a partial transcript: one that took minutes was held up, it did not work."""
+
 PAST = HEARD_RATE * 7
 """Sound from before a turn that is kept at hand; no longer prefix can be asked for."""
 
@@ -42,6 +48,19 @@ class Dialog:
     def replying(self) -> bool:
         """A reply that was let out is still being made."""
         return self._reply is not None and not self._reply.held and not self._reply.ended
+
+    @property
+    def expects_reply(self) -> bool:
+        """The language model may prepare for a reply to what is being said."""
+        return (
+            self._reply_follows and self.policy.speculation in ("llm", "tts") and not self.replying
+        )
+
+    @property
+    def _reply_follows(self) -> bool:
+        if self.policy.detection == "none":
+            return self.policy.request_follows
+        return self.policy.create_response
 
     @property
     def uncommitted(self) -> int:
@@ -158,10 +177,9 @@ class Dialog:
             # Too short to interrupt: whoever it was, the reply goes on and the floor is its own.
             return self._drop(turn)
         actions: list[ev.Action] = []
+        turn.scored = None
         if self.policy.speculation != "off":
             actions.append(self._transcribe(turn, final=False))
-        if self.policy.detection == "semantic_vad":
-            actions.append(self._score(turn, at))
         return actions
 
     def _drop(self, turn: Turn) -> list[ev.Action]:
@@ -176,9 +194,25 @@ class Dialog:
         turn.transcribing = True
         return ev.Transcribe(turn.rev, turn.start, turn.end, final)
 
-    def _score(self, turn: Turn, now: int) -> ev.Action:
-        turn.scoring, turn.scored = True, now
-        return ev.Score(turn.rev, turn.start, now)
+    def _judge(self, turn: Turn) -> list[ev.Action]:
+        """Ask the turn detector, first about the speech as it ended, then with more silence.
+
+        On two cores it would slow the transcript down, and is not needed before it: it is asked
+        when the transcript is there, or late.
+        """
+        if self.policy.detection != "semantic_vad" or turn.scoring:
+            return []
+        if turn.scored is None:
+            late = self.now - turn.end >= LATE or self.policy.speculation == "off"
+            if turn.transcript is None and not late:
+                return []
+            until = turn.end
+        elif self.now - turn.scored >= RESCORE:
+            until = self.now
+        else:
+            return []
+        turn.scoring, turn.scored = True, self.now
+        return [ev.Score(turn.rev, turn.start, until)]
 
     # --- time
 
@@ -194,16 +228,13 @@ class Dialog:
                 turn.end = now
                 turn.revision += 1
                 return actions + self._commit(turn, respond=self.policy.create_response)
-            return actions + self._overhear(turn, now)
+            return actions + (self._overhear(turn, now) if not silent else [])
         if self.policy.detection == "none":
             return actions
         silence = now - turn.end
         if silence >= self._silence_wanted(turn):
             return self._commit(turn, respond=self.policy.create_response)
-        semantic = self.policy.detection == "semantic_vad"
-        if semantic and not turn.scoring and now - turn.scored >= RESCORE:
-            actions.append(self._score(turn, now))
-        return actions
+        return actions + self._judge(turn)
 
     def _overhear(self, turn: Turn, now: int) -> list[ev.Action]:
         if not self.policy.partial or turn.overhearing or now < turn.overhear_at:
@@ -215,14 +246,15 @@ class Dialog:
         turn = self._turn
         if turn is not None and turn.number == rev.turn:
             turn.overhearing = False
-            rest = int(samples * (1 / self.policy.partial_share - 1))
+            rest = min(int(samples * (1 / self.policy.partial_share - 1)), REST)
             turn.overhear_at = self.now + max(self.policy.partial, rest)
         return []
 
     def _silence_wanted(self, turn: Turn) -> int:
         if self.policy.detection == "server_vad":
             return self.policy.silence
-        if turn.probability is None and turn.scoring and turn.transcript is None:
+        asked = turn.scoring or turn.scored is None
+        if turn.probability is None and asked and turn.transcript is None:
             return self.policy.max_turn  # nothing is known yet; the answers are on their way
         wanted = silence_wanted(turn.probability, turn.transcript, self.policy.eagerness)
         return int(wanted * HEARD_RATE)
@@ -287,7 +319,7 @@ class Dialog:
         turn = self._turn
         if turn is not None and turn.rev == rev and turn.transcribing:
             turn.transcript, turn.transcribing = text, False
-            return self._speculate(turn)
+            return self._speculate(turn) + self._judge(turn)
         turn = self._committed
         if turn is not None and turn.rev == rev and turn.transcribing:
             turn.transcript, turn.transcribing = text, False
@@ -295,13 +327,7 @@ class Dialog:
         return []
 
     def _speculate(self, turn: Turn) -> list[ev.Action]:
-        expected = (
-            self.policy.request_follows
-            if self.policy.detection == "none"
-            else self.policy.create_response
-        )
-        wanted = expected and self.policy.speculation in ("llm", "tts") and not self.replying
-        if not turn.transcript or not wanted:
+        if not turn.transcript or not self.expects_reply:
             return []
         turn.used = True
         return self._begin(turn.rev, held=True)
@@ -376,7 +402,11 @@ class Dialog:
         if self._committed is not None and self._committed.transcribing:
             self._committed.respond = False
         if reply is None or not self.replying:
-            return [ev.Refuse("response_cancel_not_active", "there is no response to cancel")]
+            return [
+                ev.Refuse(
+                    "response_cancel_not_active", "Cancellation failed: no active response found"
+                )
+            ]
         self._reply = None
         return [ev.Cancel(reply.rev, "client_cancelled")]
 

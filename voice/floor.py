@@ -52,7 +52,8 @@ class Turn:
     transcribing: bool = False
     probability: float | None = None
     scoring: bool = False
-    scored: int = 0
+    scored: int | None = None
+    """When the turn detector was last asked in this pause."""
     overhearing: bool = False
     overhear_at: int = 0
     """When the next partial transcript is due."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from voice import metrics
-from voice.audio import HEARD_RATE
+from voice.audio import HEARD_RATE, quietest
 from voice.engines import Stt
 from voice.errors import VoiceError
 from voice.events import Rev
@@ -18,8 +18,17 @@ from voice.tape import Tape
 TAIL = HEARD_RATE * 3 // 10
 """Sound after the last voiced sample that recognition may still see: final consonants are quiet."""
 
-SETTLED = HEARD_RATE * 8
+SETTLED = HEARD_RATE * 4
 """A turn longer than this is settled at its pauses, and not heard again from its beginning."""
+
+LONGEST = HEARD_RATE * 10
+"""More than this that is not settled is divided while it is said, if there is no pause."""
+
+PART = HEARD_RATE * 8
+"""It is divided before this, and after half of it."""
+
+GAP = HEARD_RATE // 10
+"""The quietest stretch this long is taken for the gap between two words."""
 
 REMEMBERED = 8
 """Turns whose transcripts are kept at hand."""
@@ -43,6 +52,11 @@ class Transcripts:
         self._put = put
         self._items: dict[int, str] = {}
         self._hearings: dict[int, Hearing] = {}
+        self._running: set[Rev] = set()
+        """Whose whole transcription is being made."""
+        self._settling: dict[int, Rev] = {}
+        """Whose transcription goes on though the user speaks on; one a turn, or they would pile up
+        where speech comes faster than it is understood."""
         self._texts: dict[Rev, str] = {}
         self._finals: dict[Rev, tuple[int, str, str]] = {}
         """What was added by a revision: where it ended, its text and language."""
@@ -56,16 +70,35 @@ class Transcripts:
         return self._items.setdefault(turn, wire.new_id("item"))
 
     def forget(self, turn: int) -> None:
-        """The turn came to nothing, or begins anew as another item."""
+        """The turn came to nothing."""
         self._items.pop(turn, None)
         self._hearings.pop(turn, None)
+        self._settling.pop(turn, None)
         for table in (self._texts, self._finals, self._owed):
             for rev in [rev for rev in table if rev.turn == turn]:
                 del table[rev]
 
+    def renew(self, turn: int) -> None:
+        """The turn goes on as another item; what was settled of it stays so."""
+        hearing = self._hearings.get(turn)
+        self.forget(turn)
+        if hearing is not None:
+            hearing.told = ""
+            self._hearings[turn] = hearing
+
+    def unsettled(self, sample: int) -> int:
+        """From where on sound since `sample` may be transcribed (again)."""
+        starts = (h.start for h in self._hearings.values() if h.begin <= sample < h.start)
+        return next(starts, sample)
+
     def text(self, rev: Rev) -> str | None:
         """What was said in this revision, None if that is not known (yet)."""
         return self._texts.get(rev)
+
+    def agreed(self, turn: int) -> str:
+        """The stable words of a turn that goes on."""
+        hearing = self._hearings.get(turn)
+        return hearing.whole(hearing.agreed) if hearing is not None else ""
 
     def resume(self, rev: Rev) -> bool:
         """The user speaks on after a pause. In a long turn, what is understood so far is settled.
@@ -77,7 +110,8 @@ class Transcripts:
             return False
         if rev in self._finals:
             hearing.settle(*self._finals[rev])
-        return rev not in self._finals
+            return False
+        return rev in self._running and self._settling.setdefault(rev.turn, rev) == rev
 
     async def transcribe(
         self, rev: Rev, start: int, end: int, is_live: Callable[[], bool]
@@ -89,35 +123,59 @@ class Transcripts:
         hearing = self._hearing(rev.turn, start)
         began = hearing.start
         pcm = self._tape.read(began, end + TAIL)
-        text, language = "", ""
+        text, language, failed = "", "", False
+        self._running.add(rev)
         try:
             heard = await self._stt.transcribe(pcm, language=self.language, prefix=hearing.agreed)
             text, language = heard.text, heard.language
         except VoiceError as error:
+            failed = True
             self._tell_failure(rev, error)
+        finally:
+            self._running.discard(rev)
+            if self._settling.get(rev.turn) == rev:
+                del self._settling[rev.turn]
         if not is_live():
             # The user spoke on: this part need never be heard again.
-            if hearing.start == began:
+            if hearing.start == began and not failed:
                 hearing.settle(end, text, language)
             return None
+        for table in (self._texts, self._finals):
+            for old in [old for old in table if old.turn == rev.turn]:
+                del table[old]
         self._texts[rev] = hearing.whole(text)
-        self._finals[rev] = end, text, language
+        if not failed:
+            self._finals[rev] = end, text, language
         if rev in self._owed:
             self._tell(rev)
         return self._texts[rev]
 
-    async def overhear(self, rev: Rev, start: int, end: int) -> None:
-        """Make a partial transcript and tell the words that have become stable."""
+    async def overhear(self, rev: Rev, start: int, end: int) -> str:
+        """Make a partial transcript and tell the words that have become stable.
+
+        Returns all stable words of the turn if there are new ones, else nothing.
+        """
         hearing = self._hearing(rev.turn, start)
         began = hearing.start
         pcm = self._tape.read(began, end)
+        cut, prefix = 0, hearing.agreed
+        if len(pcm) > LONGEST:
+            cut, prefix = quietest(pcm, PART // 2, PART, width=GAP), ""
         with suppress(VoiceError):  # under load there is none; the final one is what counts
             heard = await self._stt.transcribe(
-                pcm, language=self.language, prefix=hearing.agreed, urgent=False
+                pcm[:cut] if cut else pcm, language=self.language, prefix=prefix, urgent=False
             )
-            if hearing.start == began:
+            if hearing.start != began:
+                return ""
+            before = hearing.whole(hearing.agreed)
+            if cut:
+                hearing.divide(began + cut, heard.text, heard.language)
+            else:
                 hearing.overhear(heard.text, heard.language)
-                self._tell_news(rev.turn, hearing.news())
+            self._tell_news(rev.turn, hearing.news())
+            stable = hearing.whole(hearing.agreed)
+            return stable if stable != before else ""
+        return ""
 
     def owe(self, rev: Rev, seconds: float) -> None:
         """The turn, `seconds` long, is committed: its transcript is told when it is there."""

@@ -102,6 +102,13 @@ class Llm(Protocol):
         """Pay first-call costs; where there is a prompt cache, put `messages` into it."""
         ...
 
+    async def expect(self, messages: Sequence[Message]) -> None:
+        """A prompt that begins like this one may come soon: where that is free, read it now.
+
+        Cancellable; it never fails. Where reading costs money, nothing happens.
+        """
+        ...
+
     def respond(
         self, messages: Sequence[Message], options: ChatOptions
     ) -> AsyncGenerator[Delta, None]:

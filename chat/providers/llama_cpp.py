@@ -131,6 +131,17 @@ class LlamaCpp:
             finally:
                 await generation.stop()
 
+    async def expect(self, messages: Sequence[Message]) -> None:
+        """Evaluate `messages` in the slot where the reply to what begins with them will go on."""
+        body = request_body(messages, ChatOptions(max_tokens=1, temperature=0))
+        with suppress(ChatError):
+            generation = await self._start(body, messages)
+            try:
+                while await generation.next(self._options.first_token_timeout) is not None:
+                    pass
+            finally:
+                await generation.stop()
+
     async def respond(
         self, messages: Sequence[Message], options: ChatOptions
     ) -> AsyncGenerator[Delta, None]:

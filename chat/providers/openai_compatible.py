@@ -61,6 +61,9 @@ class OpenAiCompatible:
             limits=httpx2.Limits(keepalive_expiry=IDLE_CONNECTION_SECONDS),
         )
 
+    async def expect(self, messages: Sequence[Message]) -> None:
+        """Nothing: whoever runs the endpoint would be paid for the prompt twice."""
+
     async def warm(self, messages: Sequence[Message]) -> None:
         """Ask for one token: connects, and has a local server load the model and the prompt.
 

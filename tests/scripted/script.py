@@ -49,6 +49,7 @@ class Log:
     events: list[tuple[float, wire.ServerEvent]] = field(default_factory=list)
     prompts: list[list[Message]] = field(default_factory=list)
     synthesized: list[str] = field(default_factory=list)
+    expected: list[str] = field(default_factory=list)
     transcribed: list[str] = field(default_factory=list)
     llm_closed: list[float] = field(default_factory=list)
     session: Session | None = None
@@ -298,6 +299,9 @@ class _Llm:
 
     async def warm(self, messages: Sequence[Message]) -> None:
         return None
+
+    async def expect(self, messages: Sequence[Message]) -> None:
+        self._log.expected.append(messages[-1].text)
 
     async def close(self) -> None:
         return None

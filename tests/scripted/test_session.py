@@ -496,7 +496,22 @@ def test_a_long_turn_is_heard_once() -> None:
     spoken = []
     for n in range(20):
         spoken.append(f"part {n}")
-        script.says(0.5 + 10 * n, 10.1 + 10 * n, spoken[-1])
-    log = script.answers("I see.").lasts(215.0).play()
+        script.says(0.5 + 7 * n, 7.1 + 7 * n, spoken[-1])
+    log = script.answers("I see.").lasts(155.0).play()
     assert roles(log)[0] == ("user", " ".join(spoken))
     assert max(len(text.split()) for text in log.transcribed) <= 6
+
+
+def test_the_language_model_reads_along() -> None:
+    text = "I would like to know what the capital of France is."
+    script = Script().says(0.5, 6.0, text).answers(ANSWER)
+    log = script.play()
+    assert log.expected
+    assert all(text.startswith(words) for words in log.expected)
+    assert log.expected == sorted(set(log.expected), key=len)
+
+
+@pytest.mark.parametrize("level", ["off", "stt"])
+def test_it_does_not_where_speculation_stops_before_it(level: str) -> None:
+    script = Script(turn={"speculation": level}).says(0.5, 6.0, QUESTION)
+    assert not script.answers(ANSWER).play().expected
