@@ -1,6 +1,8 @@
 # make serve   set up everything and run the assistant      (PORT=8000)
 # make test    set up everything and pass the tests
 # make check   lint, types, import rules
+# make test-clients   six programs of others against a real server
+# make bench-peers    voice to voice beside other frameworks   (BENCH="--rounds 1")
 # make help    this list
 
 PYTHON ?= python3
@@ -11,7 +13,7 @@ BIN := $(VENV)/bin
 NODE := PATH="$(CURDIR)/$(VENV)/node:$$PATH"
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: help serve test test-unit check format lock models clean
+.PHONY: help serve test test-unit test-clients bench-peers check format lock models clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -56,10 +58,20 @@ models: $(VENV)/.runtime
 # pytest comes last, so that its summary is the last line.
 test: $(VENV)/.dev $(VENV)/.node models
 	$(NODE) npm test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not clients"
 
 test-unit: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not models and not browser"
+	$(BIN)/python -m pytest -m "not models and not browser and not clients"
+
+# Each program is installed from its own lock into an environment of its own, data/clients/.
+test-clients: $(VENV)/.dev models
+	$(BIN)/python -m tests.clients.environments
+	$(BIN)/python -m pytest -m clients tests/clients
+	$(BIN)/python docs/make_clients.py
+
+# The other frameworks are installed from their locks into data/bench/.
+bench-peers: $(VENV)/.dev models
+	$(BIN)/python -m bench.voice_to_voice $(BENCH)
 
 check: $(VENV)/.dev node_modules/.installed
 	$(BIN)/ruff check .
@@ -83,6 +95,11 @@ lock:
 	$(COMPILE) requirements/dev.in -o requirements/dev.txt
 	$(COMPILE) requirements/node.in -o requirements/node.txt
 	$(COMPILE) requirements/gpu.in -o requirements/gpu.txt --no-emit-package onnxruntime
+	for peer in pipecat livekit; do \
+	    $(COMPILE) requirements/bench-$$peer.in -o requirements/bench-$$peer.txt; done
+	for client in openai openai-agents pipecat livekit; do \
+	    $(COMPILE) requirements/clients-$$client.in -o requirements/clients-$$client.txt; done
+	cd tests/clients/node && npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved
 
 clean:
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache

@@ -115,8 +115,28 @@ BAD = [
     ("[]", "invalid_event"),
     ('{"type": "unheard.of"}', "unknown_event"),
     ('{"type": "conversation.item.retrieve", "item_id": 7}', "invalid_event"),
-    ('{"type": "conversation.item.retrieve", "item_id": "nobody"}', "item_not_found"),
-    ('{"type": "conversation.item.delete", "item_id": "nobody"}', "item_not_found"),
+    (
+        '{"type": "conversation.item.retrieve", "item_id": "nobody"}',
+        "item_retrieve_invalid_item_id",
+    ),
+    (
+        '{"type": "conversation.item.delete", "item_id": "nobody"}',
+        "item_delete_invalid_item_id",
+    ),
+    (
+        '{"type": "conversation.item.truncate", "item_id": "nobody", "audio_end_ms": 1}',
+        "item_truncate_invalid_item_id",
+    ),
+    (
+        '{"type": "conversation.item.create", "previous_item_id": "nobody", "item": '
+        '{"type": "message", "role": "user", "content": []}}',
+        "item_create_invalid_previous_item_id",
+    ),
+    (
+        '{"type": "response.create", "response": {"input": '
+        '[{"type": "item_reference", "id": "nobody"}]}}',
+        "response_input_invalid_item_id",
+    ),
     ('{"type": "input_audio_buffer.append", "audio": "%%%"}', "invalid_event"),
     ('{"type": "input_audio_buffer.append", "audio": "AAAA"}', "invalid_audio"),
     ('{"type": "input_audio_buffer.commit"}', "input_audio_buffer_commit_empty"),
@@ -136,8 +156,8 @@ BAD = [
     ),
     (
         '{"type": "session.update", "session": {"audio": {"input": '
-        '{"format": {"type": "audio/pcmu"}}}}}',
-        "unsupported_format",
+        '{"format": {"type": "audio/pcm", "rate": 16000}}}}}',
+        "invalid_value",
     ),
 ]
 

@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from importlib import import_module
 from importlib.resources import files
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -26,13 +28,15 @@ from starlette.types import Scope
 from chat.errors import ChatError
 from chat.prompts import INSTRUCTIONS
 from chat.providers import Message, ProviderOptions, load_provider
-from voice import metrics
+from voice import metrics, rest
 from voice.audio import HEARD_RATE, Pcm
 from voice.clauses import Clauses
 from voice.engines import EngineOptions, Tts, load_engine
 from voice.errors import ConfigError, VoiceError
 from voice.gateway import Gateway
-from voice.guard import Guard
+from voice.guard import Guard, shown_error
+from voice.keys import ClientSecrets, Door, Keys
+from voice.rest.errors import refuse
 from voice.session import Engines
 from voice.settings import Settings
 from voice.speakable import speak
@@ -49,12 +53,19 @@ class Service:
         self.settings = settings
         self.say = say
         self.engines: Engines | None = None
+        self.wyoming: Any = None
         self.loaded: dict[str, dict[str, Any]] = {}
         """part -> engine, device, seconds"""
         self.failure: str | None = None
         self.settled = asyncio.Event()
         """Loading is over, one way or the other."""
         self.gateway = Gateway(settings, lambda: self.engines)
+        self.door = Door(
+            Keys(settings.keys_file),
+            ClientSecrets(),
+            required=settings.require_keys or not _is_loopback(settings.host),
+        )
+        self.rest = rest.Rest(settings, lambda: self.engines, self.door.secrets)
 
     async def load(self) -> None:
         """Load and warm all engines, saying what each part took. Raises `ConfigError`."""
@@ -70,10 +81,17 @@ class Service:
             device = getattr(part, "device", "cpu")
             self.loaded[kind] = {"engine": name, "device": device, "seconds": round(took, 2)}
             self.say(f"  {label:<19} {name:<34} {device:<5} {took:5.1f} s")
-        self.engines = Engines(**parts)
+        engines = Engines(**parts)
+        if settings.wyoming.port:
+            # Its library is loaded only where it is wanted.
+            self.wyoming = import_module("voice.wyoming").Wyoming(settings, engines)
+            self.say(f"  Wyoming clients at {await self.wyoming.start()}")
+        self.engines = engines
 
     async def close(self) -> None:
         """Give back what the engines hold."""
+        if self.wyoming is not None:
+            await self.wyoming.close()
         if self.engines is not None:
             await self.engines.llm.close()
 
@@ -167,8 +185,14 @@ def create_app(settings: Settings, say: Say = log.info) -> Starlette:
         routes=_routes(service),
         lifespan=lifespan,
         middleware=[
-            Middleware(Guard, hosts=settings.allowed_hosts, origins=settings.allowed_origins)
+            Middleware(
+                Guard,
+                hosts=settings.allowed_hosts,
+                origins=settings.allowed_origins,
+                door=service.door,
+            )
         ],
+        exception_handlers={HTTPException: _no_such_thing},
     )
     app.state.service = service
     return app
@@ -219,14 +243,23 @@ def _routes(service: Service) -> list[BaseRoute]:
         Route("/metrics", show_metrics),
         Route("/v1/voices", voices),
         Route("/v1/languages", languages),
+        *rest.routes(service.rest),
         WebSocketRoute("/v1/realtime", service.gateway.serve),
         Mount("/", Page(directory=str(files("web")), html=True)),
     ]
 
 
 def _not_ready() -> Response:
-    error = {"code": "not_ready", "message": "the models are still being loaded"}
-    return JSONResponse({"error": error}, 503, headers={"retry-after": "2"})
+    return refuse(VoiceError("the models are still being loaded", code="not_ready"))
+
+
+async def _no_such_thing(_: Request, error: Exception) -> Response:
+    """What Starlette itself refuses, in the shape of all other errors."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = error.headers if isinstance(error, HTTPException) else None
+    code = {404: "not_found", 405: "method_not_allowed"}.get(status, "invalid_request")
+    shown = VoiceError(code.replace("_", " "), code=code)
+    return JSONResponse(shown_error(shown, status), status, headers=headers)
 
 
 class Page(StaticFiles):
@@ -243,7 +276,7 @@ class Page(StaticFiles):
 
 def serve(settings: Settings, say: Say) -> None:
     """Serve until interrupted. Raises `ConfigError` if that cannot begin or loading fails."""
-    _check_host(settings.host)
+    _check_host(settings)
     listener = _listen(settings.host, settings.port)
     began = time.perf_counter()
     app = create_app(settings, say)
@@ -292,17 +325,22 @@ async def speak_text(tts: Tts, text: str, *, voice: str, speed: float) -> Pcm:
     return np.concatenate(spoken) if spoken else np.zeros(0, dtype=np.float32)
 
 
-def _check_host(host: str) -> None:
+def _is_loopback(host: str) -> bool:
     try:
-        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
-        loopback = False
-    if not loopback:
-        raise ConfigError(
-            f"VIVAVOCE_HOST={host} would open this server to others, and it has no accounts yet: "
-            "it serves loopback only (127.0.0.1, ::1). Put an authenticating proxy on the same "
-            "machine in front of it to reach it from elsewhere"
-        )
+        return False
+
+
+def _check_host(settings: Settings) -> None:
+    keys = Keys(settings.keys_file).all()
+    if _is_loopback(settings.host) or any(not key.revoked for key in keys):
+        return
+    raise ConfigError(
+        f"VIVAVOCE_HOST={settings.host} would open this server to others, and there is no API key: "
+        "make one with `vivavoce keys create NAME`; without, it serves loopback only "
+        "(127.0.0.1, ::1)"
+    )
 
 
 def _listen(host: str, port: int) -> socket.socket:

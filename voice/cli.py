@@ -23,6 +23,7 @@ from voice.ask import read_sound
 from voice.audio import SPOKEN_RATE, Pcm
 from voice.engines import EngineOptions, load_engine
 from voice.errors import VoiceError
+from voice.keys import SCOPES, Keys
 from voice.settings import env_names, origins, read_settings, walk
 
 P = ParamSpec("P")
@@ -53,7 +54,7 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--host", help="Address to listen on; loopback only.")
+@click.option("--host", help="Address to listen on; any but loopback's needs API keys.")
 @click.option("--port", type=int, help="Port to listen on.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder for weights and data.")
 @plainly
@@ -125,6 +126,59 @@ def verify_command(sets: tuple[str, ...], data_dir: Path | None) -> None:
     if problems:
         raise click.ClickException(f"{len(problems)} files are not what the manifest says")
     click.echo("All files are what the manifest says.")
+
+
+@main.group()
+def keys() -> None:
+    """API keys for programs: make, list, revoke them.
+
+    While there is none, a server on loopback is open to every program of this machine; once one
+    was made, all have to show one, and a running server asks for it at once.
+    """
+
+
+_scopes = ", ".join(f"{scope} ({meaning})" for scope, meaning in SCOPES.items())
+
+
+@keys.command("create")
+@click.argument("name")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(list(SCOPES)),
+    help=f"What it is good for; may be given several times, all of them if not: {_scopes}.",
+)
+@_data_dir
+@plainly
+def create_key(name: str, scopes: tuple[str, ...], data_dir: Path | None) -> None:
+    """Make a key for the program NAME and print it, this once."""
+    kept = Keys(read_settings(data_dir=data_dir).keys_file)
+    key, text = kept.create(name, scopes or tuple(SCOPES))
+    click.echo(f"{key.id} for {name!r}, good for: {', '.join(key.scopes)}", err=True)
+    click.echo("Keep it; it is not stored here and cannot be shown again:", err=True)
+    click.echo(text)
+
+
+@keys.command("list")
+@_data_dir
+@plainly
+def list_keys(data_dir: Path | None) -> None:
+    """Every key there was: its id, name and scopes, when it was made and revoked."""
+    for key in Keys(read_settings(data_dir=data_dir).keys_file).all():
+        state = f"revoked {key.revoked}" if key.revoked else "good"
+        scopes = ",".join(key.scopes)
+        click.echo(f"{key.id:<17} {key.created:<26} {state:<34} {scopes:<36} {key.name}")
+
+
+@keys.command("revoke")
+@click.argument("key_id")
+@_data_dir
+@plainly
+def revoke_key(key_id: str, data_dir: Path | None) -> None:
+    """Make the key KEY_ID worthless; a running server ends what it had opened."""
+    key = Keys(read_settings(data_dir=data_dir).keys_file).revoke(key_id)
+    click.echo(f"{key.id} ({key.name}) was revoked {key.revoked}")
 
 
 @main.command()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import soxr
 
+from voice import g711
 from voice.audio import HEARD_RATE, SPOKEN_RATE, Pcm, pcm_from_int16
 from voice.engines import Vad
 from voice.events import Elapsed, SpeechPaused, SpeechStarted
@@ -24,7 +26,8 @@ class Ears:
         self._vad = vad.open()
         self._frame = vad.frame
         self._rest: Pcm = np.zeros(0, dtype=np.float32)
-        self._resampler = _resampler()
+        self._law: g711.Law | None = None
+        self._resampler = _resampler(SPOKEN_RATE)
         self.tape = Tape(capacity)
         self.segmenter = Segmenter(
             frame=vad.frame,
@@ -33,9 +36,22 @@ class Ears:
             pause=settings.pause_ms * HEARD_RATE // 1000,
         )
 
+    @property
+    def rate(self) -> int:
+        """Samples a second of what comes in."""
+        return g711.RATE if self._law else SPOKEN_RATE
+
+    def tune(self, encoding: Literal["audio/pcm", "audio/pcmu", "audio/pcma"]) -> None:
+        """From now on, audio comes in as this: PCM16 at 24 kHz, or G.711 at 8 kHz."""
+        law = None if encoding == "audio/pcm" else encoding
+        if law != self._law:
+            self._law = law
+            self._resampler = _resampler(self.rate)
+
     def hear(self, data: bytes | memoryview) -> Iterator[Heard]:
-        """Take PCM16 bytes at 24 kHz; yields what happened, frame by frame."""
-        pcm: Pcm = self._resampler.resample_chunk(pcm_from_int16(data))
+        """Take bytes of audio as it was tuned to; yields what happened, frame by frame."""
+        sound = g711.decode(data, self._law) if self._law else pcm_from_int16(data)
+        pcm: Pcm = self._resampler.resample_chunk(sound)
         yield from self._frames(pcm)
 
     def flush(self) -> Iterator[Heard]:
@@ -43,7 +59,7 @@ class Ears:
         up to a whole frame with silence.
         """
         pcm: Pcm = self._resampler.resample_chunk(np.zeros(0, dtype=np.float32), last=True)
-        self._resampler = _resampler()
+        self._resampler = _resampler(self.rate)
         missing = -(len(self._rest) + len(pcm)) % self._frame
         yield from self._frames(np.concatenate((pcm, np.zeros(missing, dtype=np.float32))))
 
@@ -61,7 +77,7 @@ class Ears:
             yield Elapsed(self.tape.end, self.segmenter.silent)
 
 
-def _resampler() -> soxr.ResampleStream:
+def _resampler(rate: int) -> soxr.ResampleStream:
     # LQ delays the sound by 6 ms, MQ and HQ by 24 to 27 ms (100, 434 and 386 samples were held
     # back of a stream); none of the models hears the difference in its stop band.
-    return soxr.ResampleStream(SPOKEN_RATE, HEARD_RATE, 1, dtype="float32", quality="LQ")
+    return soxr.ResampleStream(rate, HEARD_RATE, 1, dtype="float32", quality="LQ")

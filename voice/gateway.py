@@ -11,6 +11,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from voice import metrics
 from voice.errors import BadEvent, Overloaded, VoiceError
+from voice.keys import Credential
 from voice.protocol import client, frames
 from voice.protocol import server as wire
 from voice.protocol.config import show
@@ -76,7 +77,13 @@ class Gateway:
                 session = Session(engines, self.settings, group, extended=extended)
                 self.sessions.add(session)
                 metrics.SESSIONS.inc()
-                session.put(wire.SessionCreated(session=show(session.config, session.id)))
+                # A client secret says how its sessions begin (`voice.rest.client_secrets`).
+                credential: Credential | None = socket.scope.get("credential")
+                given = credential.session if credential is not None else None
+                first = given or session.config
+                session.put(wire.SessionCreated(session=show(first, session.id)))
+                if given is not None:
+                    session.configure(given)
                 group.create_task(_send(socket, session))
                 group.create_task(_receive(socket, session))
         except* (_Gone, WebSocketDisconnect):

@@ -61,7 +61,7 @@ def _part(item: chat.MessageItem, *, audio: bool) -> wire.Part:
 
 def _text(part: wire.Part) -> str:
     text = part.text if part.text is not None else part.transcript
-    if text is None:
+    if not isinstance(text, str):
         raise BadEvent(
             f"content of type {part.type} needs text here; speak through the audio buffer",
             code="unsupported_content",

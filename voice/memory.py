@@ -6,12 +6,18 @@ from collections.abc import Iterable
 
 from chat.conversation import Conversation, MessageItem
 from chat.conversation import Item as ChatItem
+from voice.audio import Pcm
 from voice.errors import BadEvent
 from voice.heard import heard_chars
 from voice.items import from_wire, to_wire
+from voice.protocol.client import ItemReference
 from voice.protocol.items import Item
 from voice.protocol.items import MessageItem as WireMessage
+from voice.recordings import Recordings
 from voice.response import Reply
+
+RECORDED = 120
+"""Seconds of the conversation's sound that can be asked for again."""
 
 
 class Memory:
@@ -23,6 +29,7 @@ class Memory:
         self._text_chars = text_chars
         self._spoken: dict[str, Reply | None] = {}
         """Items with sound: the reply behind an assistant's message, None for a user's speech."""
+        self.recordings = Recordings(RECORDED)
 
     @property
     def last_id(self) -> str | None:
@@ -30,9 +37,10 @@ class Memory:
         ids = self.conversation.ids
         return ids[-1] if ids else None
 
-    def add_speech(self, item_id: str, text: str | None) -> None:
-        """The user said something; None while it is being transcribed."""
+    def add_speech(self, item_id: str, text: str | None, pcm: Pcm) -> None:
+        """The user said something, 16 kHz; the text is None while it is being transcribed."""
         self._spoken[item_id] = None
+        self.recordings.hear(item_id, pcm)
         self.conversation.add(MessageItem(item_id, "user", text))
 
     def add(self, item: Item, after: str | None) -> ChatItem:
@@ -45,10 +53,30 @@ class Memory:
         """The item as it appears on the wire; raises `ChatError` `item_not_found`."""
         return to_wire(self.conversation.get(item_id), audio=item_id in self._spoken)
 
+    def play(self, item_id: str) -> Item:
+        """The item with its sound, as far as that is kept; raises `ChatError` `item_not_found`."""
+        item = self.show(item_id)
+        if isinstance(item, WireMessage) and item_id in self._spoken:
+            item.content[0].audio = self.recordings.get(item_id)
+        return item
+
+    def chosen(self, items: Iterable[Item | ItemReference]) -> list[ChatItem]:
+        """The items that a response is to answer instead of the conversation.
+
+        Raises `ChatError` `item_not_found`, or `BadEvent` as for an item that is added.
+        """
+        return [
+            self.conversation.get(item.id)
+            if isinstance(item, ItemReference)
+            else from_wire(item, text_chars=self._text_chars)
+            for item in items
+        ]
+
     def forget(self, item_id: str) -> None:
         """Take an item out; raises `ChatError` `item_not_found`."""
         self.conversation.delete(item_id)
         self._spoken.pop(item_id, None)
+        self.recordings.forget(item_id)
 
     def overflow(self) -> list[str]:
         """Drop the oldest items above the limit; returns their ids."""
@@ -71,6 +99,11 @@ class Memory:
             elif isinstance(item, WireMessage) and not reply.cut:
                 self.conversation.set_text(item_id, reply.text)
 
+    def record(self, reply: Reply, pcm16: bytes) -> None:
+        """Keep a piece of the reply's sound, PCM16 at 24 kHz."""
+        if reply.plan.conversation_id is not None:
+            self.recordings.add(reply.item_id, pcm16)
+
     def forget_reply(self, reply: Reply) -> list[str]:
         """The reply never was; returns the ids of the items that went with it."""
         ids = [item_id for item in _items(reply) if (item_id := str(item.id)) in self.conversation]
@@ -87,6 +120,7 @@ class Memory:
             if reply.spoken:
                 text = text[: heard_chars(reply.words, seconds)]
             self.conversation.truncate(reply.item_id, text)
+            self.recordings.cut(reply.item_id, seconds)
 
     def truncate(self, item_id: str, audio_end_ms: int) -> None:
         """The client says how much was heard of an item.
@@ -104,7 +138,8 @@ class Memory:
                 code="invalid_value",
                 param="audio_end_ms",
             )
-        self.cut(reply, audio_end_ms / 1000)
+        reply.heard = audio_end_ms / 1000  # it knows better than our clock, which may come later
+        self.cut(reply, reply.heard)
 
     def played(self, item_id: str, audio_end_ms: int) -> Reply | None:
         """The client reports how much it has played; returns the reply that belongs to."""

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
-
-from msgspec import UNSET
 
 from chat.conversation import Item
 from chat.prompts import INSTRUCTIONS, prompt
 from chat.providers import ChatOptions, Tool
 from voice.audio import HEARD_RATE
+from voice.engines import Voice
 from voice.events import Rev
 from voice.floor import Policy
 from voice.protocol.client import ResponseParams
-from voice.protocol.config import SemanticVad, ServerVad, SessionConfig
+from voice.protocol.config import (
+    Audio,
+    SemanticVad,
+    ServerVad,
+    SessionConfig,
+    SessionPatch,
+    merge,
+)
 from voice.response import Plan
 from voice.settings import Settings
 
@@ -71,15 +77,16 @@ def plan(
     items: Iterable[Item],
     previous_item_id: str | None,
     conversation_id: str,
-    language: str,
+    voices: Mapping[str, Voice],
 ) -> Plan:
     """The plan of a reply to `items`; `wish` is what the client wants different this time."""
     wanted = wish or ResponseParams()
+    config = voiced(config, wanted, frozenset(voices))
     llm = settings.llm
     asked = wanted.max_output_tokens or config.max_output_tokens
     most = llm.max_tokens if asked == "inf" else min(int(asked), llm.max_tokens)
     instructions = wanted.instructions or config.instructions or INSTRUCTIONS
-    specs = config.tools if wanted.tools is UNSET else wanted.tools
+    specs = wanted.tools if isinstance(wanted.tools, list) else config.tools
     tools = tuple(Tool(s.name, s.description or "", s.parameters or {}) for s in specs)
     choice = wanted.tool_choice or config.tool_choice
     return Plan(
@@ -93,13 +100,25 @@ def plan(
         ),
         modality=wanted.output_modalities[0] if wanted.output_modalities else config.modality,
         voice=config.voice,
-        language=language,
+        language=voices[config.voice].language,
         speed=config.speed,
         conversation_id=None if wanted.conversation == "none" else conversation_id,
         previous_item_id=previous_item_id,
         metadata=wanted.metadata or None,
         max_output_tokens=asked,
+        format=config.output_format,
     )
+
+
+def voiced(config: SessionConfig, wanted: ResponseParams, voices: frozenset[str]) -> SessionConfig:
+    """The configuration with the voice and format that one response is to have.
+
+    Raises `BadEvent` if there is no such voice or format.
+    """
+    if not (wanted.audio and wanted.audio.output):
+        return config
+    patch = SessionPatch(audio=Audio(output=wanted.audio.output))
+    return merge(config, patch, voices=voices, languages=frozenset(), text_chars=0, max_tools=0)
 
 
 def _samples(milliseconds: int) -> int:

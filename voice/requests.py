@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
+from chat.conversation import ROOT
 from chat.errors import ChatError
 from voice import events as ev
 from voice.audio import HEARD_RATE
 from voice.errors import BadEvent
+from voice.planning import voiced
 from voice.protocol import client
 from voice.protocol import server as wire
-from voice.protocol.config import merge, resolve_voice
+from voice.protocol.config import merge
 from voice.session import Session
 
 SHORTEST_COMMIT = HEARD_RATE // 10
@@ -41,11 +45,14 @@ async def _handle(session: Session, event: client.AnyClientEvent) -> None:  # no
         case client.ItemCreate():
             _create(session, event)
         case client.ItemRetrieve():
-            session.put(wire.ItemRetrieved(item=session.memory.show(event.item_id)))
+            with _about("item_retrieve_invalid_item_id", "item_id"):
+                item = session.memory.play(event.item_id)
+            session.put(wire.ItemRetrieved(item=item))
         case client.ItemTruncate():
             _truncate(session, event)
         case client.ItemDelete():
-            session.memory.forget(event.item_id)
+            with _about("item_delete_invalid_item_id", "item_id"):
+                session.memory.forget(event.item_id)
             session.put(wire.ItemDeleted(item_id=event.item_id))
         case client.ResponseCreate():
             _respond(session, event)
@@ -58,11 +65,22 @@ async def _handle(session: Session, event: client.AnyClientEvent) -> None:  # no
             _played(session, event)
 
 
+@contextmanager
+def _about(code: str, param: str) -> Iterator[None]:
+    """What the conversation cannot do is the client's mistake, and has a code of OpenAI's: some
+    clients take errors they do not know for the end of the session.
+    """
+    try:
+        yield
+    except ChatError as error:
+        raise BadEvent(error.message, code=code, param=param) from None
+
+
 async def _append(session: Session, audio: bytes) -> None:
     limit = session.settings.limits.append_bytes
     if len(audio) > limit:
         raise BadEvent(f"at most {limit} bytes at a time", code="audio_too_large", param="audio")
-    if len(audio) % 2:
+    if len(audio) % 2 and session.config.input_format.type == "audio/pcm":
         raise BadEvent("the audio ends in half a sample", code="invalid_audio", param="audio")
     await session.hear(audio)
 
@@ -79,6 +97,14 @@ def _update(session: Session, event: client.SessionUpdate) -> None:
     )
     if changed.kind != session.config.kind and session.memory.last_id is not None:
         raise BadEvent("the type of a session that has begun cannot change", param="session.type")
+    if session.extended:
+        for name in ("input", "output"):
+            if getattr(changed, f"{name}_format").type != "audio/pcm":
+                raise BadEvent(
+                    "the frames of vivavoce.v1 carry audio/pcm only",
+                    code="unsupported_format",
+                    param=f"session.audio.{name}.format.type",
+                )
     session.configure(changed)
 
 
@@ -95,7 +121,10 @@ def _commit(session: Session) -> None:
 
 def _create(session: Session, event: client.ItemCreate) -> None:
     after = event.previous_item_id if isinstance(event.previous_item_id, str) else None
-    made = session.memory.add(event.item, after)
+    anchored = after is None or after == ROOT or after in session.memory.conversation
+    code = "item_create_duplicate_item_id" if anchored else "item_create_invalid_previous_item_id"
+    with _about(code, "item.id" if anchored else "previous_item_id"):
+        made = session.memory.add(event.item, after)
     previous = session.memory.conversation.previous_id(made.id)
     item = session.memory.show(made.id)
     session.put(wire.ItemAdded(item=item, previous_item_id=previous))
@@ -106,7 +135,8 @@ def _create(session: Session, event: client.ItemCreate) -> None:
 def _truncate(session: Session, event: client.ItemTruncate) -> None:
     if event.content_index != 0:
         raise BadEvent("an item has one content part here", param="content_index")
-    session.memory.truncate(event.item_id, event.audio_end_ms)
+    with _about("item_truncate_invalid_item_id", "item_id"):
+        session.memory.truncate(event.item_id, event.audio_end_ms)
     session.put(
         wire.ItemTruncated(
             item_id=event.item_id,
@@ -133,14 +163,11 @@ def _check_wish(session: Session, wish: client.ResponseParams) -> None:
         raise BadEvent('either ["audio"] or ["text"]', param="response.output_modalities")
     if wish.instructions and len(wish.instructions) > session.settings.limits.text_chars:
         raise BadEvent("too long", code="too_long", param="response.instructions")
-    if wish.audio and wish.audio.output and wish.audio.output.voice:
-        resolve_voice(wish.audio.output.voice, frozenset(session.engines.tts.voices))
-    if wish.input:
-        raise BadEvent(
-            "a response of its own input is not supported; create the items first",
-            code="unsupported_parameter",
-            param="response.input",
-        )
+    if isinstance(wish.tools, list) and len(wish.tools) > session.settings.limits.tools:
+        raise BadEvent("too many tools", code="invalid_value", param="response.tools")
+    voiced(session.config, wish, frozenset(session.engines.tts.voices))
+    with _about("response_input_invalid_item_id", "response.input"):
+        session.memory.chosen(wish.input or ())
 
 
 def _played(session: Session, event: client.OutputPlayed) -> None:

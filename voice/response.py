@@ -7,15 +7,21 @@ deltas, then everything is closed from the inside out.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from msgspec import structs
+
 from chat.providers import ChatOptions, Finished, Message, ToolCall
-from voice.audio import SPOKEN_RATE
 from voice.events import Rev
+from voice.g711 import Encoder
 from voice.heard import SpokenWord
 from voice.protocol import server as wire
+from voice.protocol.config import AudioFormat, show_format
 from voice.protocol.items import FunctionCallItem, Item, MessageItem, Part
+
+PCM16 = AudioFormat(type="audio/pcm", rate=24_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,7 @@ class Plan:
     previous_item_id: str | None
     metadata: dict[str, str] | None = None
     max_output_tokens: int | str = "inf"
+    format: AudioFormat = PCM16
 
 
 @dataclass(slots=True)
@@ -58,13 +65,15 @@ class Reply:
     first_sent: float | None = None
     heard: float | None = None
     """Seconds of its audio that the client says it has played."""
+    encoder: Encoder | None = None
+    """Makes the audio that goes out, if that is not PCM."""
     done: bool = False
     """`response.done` has been written."""
     cut: bool = False
     """It was interrupted: its message is what was heard, and stays so."""
 
     def _audio_shape(self) -> dict[str, Any]:
-        return {"format": {"type": "audio/pcm", "rate": SPOKEN_RATE}, "voice": self.plan.voice}
+        return {"format": show_format(self.plan.format), "voice": self.plan.voice}
 
     def item(self, status: Literal["completed", "incomplete", "in_progress"]) -> MessageItem:
         """Its message as it stands."""
@@ -95,11 +104,7 @@ class Reply:
             metadata=self.plan.metadata,
             usage=None
             if status == "in_progress"
-            else wire.Usage(
-                input_tokens=tokens.prompt_tokens,
-                output_tokens=tokens.completion_tokens,
-                total_tokens=tokens.prompt_tokens + tokens.completion_tokens,
-            ),
+            else wire.usage(tokens.prompt_tokens, tokens.completion_tokens),
         )
 
     @property
@@ -114,6 +119,36 @@ class Reply:
             "item_id": self.item_id,
             "output_index": len(self.output),
         }
+
+    def heard_by(self, now: float) -> float:
+        """Seconds of its audio that can have been heard by `now` on the loop's clock."""
+        if self.heard is not None:
+            return self.heard
+        if self.first_sent is None:
+            return 0.0
+        return min(self.sent, now - self.first_sent)
+
+    def encoded(self, event: wire.ServerEvent) -> Iterator[wire.ServerEvent]:
+        """The event, its audio in the format that was asked for.
+
+        Resampling holds back a few samples, so that a last piece goes before the end.
+        """
+        law = self.plan.format.type
+        if law == "audio/pcm" or not isinstance(event, wire.AudioDelta | wire.AudioDone):
+            yield event
+            return
+        if self.encoder is None:
+            self.encoder = Encoder(law)
+        if isinstance(event, wire.AudioDelta):
+            yield structs.replace(event, delta=self.encoder.encode(event.delta))
+        else:
+            yield wire.AudioDelta(
+                response_id=event.response_id,
+                item_id=event.item_id,
+                output_index=event.output_index,
+                delta=self.encoder.flush(),
+            )
+            yield event
 
     def stamp(self, name: str) -> None:
         """Note when something happened for the first time."""

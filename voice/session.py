@@ -25,17 +25,20 @@ from voice.ears import Ears
 from voice.engines import Stt, Tts, TurnDetector, Vad
 from voice.errors import VoiceError
 from voice.events import Rev
-from voice.memory import Memory
+from voice.memory import RECORDED, Memory
 from voice.outbox import Outbox, Outgoing
 from voice.planning import first_config, plan, policy
 from voice.protocol import server as wire
 from voice.protocol.client import ResponseParams
 from voice.protocol.config import ServerVad, SessionConfig, show
 from voice.reply import respond
-from voice.response import Reply, closing
+from voice.response import Plan, Reply, closing
 from voice.settings import Settings
 from voice.stamps import Stamps
 from voice.transcripts import Transcripts
+
+JUDGED = HEARD_RATE * 8
+"""The turn detector judges by the last 8 s at most."""
 
 REMEMBERED = 3
 """Replies kept at hand; the dialog refers to the newest only, the others may still be closing."""
@@ -99,14 +102,16 @@ class Session:
     # --- what comes in
 
     async def hear(self, data: bytes | memoryview) -> None:
-        """Microphone audio: PCM16 at 24 kHz, an even number of bytes."""
+        """Microphone audio in the format that is configured; PCM16 has an even number of bytes."""
         limit = HEARD_RATE * 4
         for start in range(0, len(data), limit):
             self.follow(self.ears.hear(data[start : start + limit]))
             if start:
                 await asyncio.sleep(0)  # a long piece of audio must not starve the others
-        self.ears.tape.forget(self.dialog.wanted)
-        if self.ears.tape.start > self.dialog.wanted:
+        tape, wanted = self.ears.tape, self.transcripts.unsettled(self.dialog.wanted)
+        # What the item's recording is made of is kept as well, though it was understood already.
+        tape.forget(min(wanted, max(self.dialog.wanted, tape.end - RECORDED * HEARD_RATE)))
+        if tape.start > wanted:
             metrics.DROPPED.labels("buffer_full").inc()
 
     def follow(self, happenings: Iterable[ev.Event]) -> None:
@@ -129,6 +134,7 @@ class Session:
         self.config = changed
         vad = changed.turn_detection
         threshold = vad.threshold if isinstance(vad, ServerVad) else None
+        self.ears.tune(changed.input_format.type)
         self.ears.segmenter.threshold = threshold or self.settings.vad.threshold
         rules = policy(changed, self.settings, request_follows=self.extended)
         heard = changed.transcription
@@ -243,12 +249,15 @@ class Session:
 
     async def _overhear(self, rev: Rev, start: int, end: int) -> None:
         began = self._loop.time()
-        await self.transcripts.overhear(rev, start, end)
+        said = await self.transcripts.overhear(rev, start, end)
         took = self._loop.time() - began
         self.feed(ev.Overheard(rev, int(took * HEARD_RATE)))
+        if said and self.dialog.expects_reply:
+            # Cancelled with this task when the user pauses: the words so far need not be read then.
+            await self.engines.llm.expect(self._plan(rev, said).messages)
 
     async def _score(self, rev: Rev, start: int, end: int) -> None:
-        pcm = self.ears.tape.read(start, end)
+        pcm = self.ears.tape.read(max(start, end - JUDGED), end)
         probability: float | None = None
         try:
             probability = await self.engines.turn.completion(pcm)
@@ -268,7 +277,7 @@ class Session:
             ms = end * 1000 // HEARD_RATE
             self.put(wire.SpeechStopped(item_id=item_id, audio_end_ms=ms))
         self.put(wire.BufferCommitted(item_id=item_id, previous_item_id=previous))
-        self.memory.add_speech(item_id, None)
+        self.memory.add_speech(item_id, None, self.ears.tape.read(start, end))
         item = self.memory.show(item_id)
         self.put(wire.ItemAdded(item=item, previous_item_id=previous))
         self.put(wire.ItemDone(item=item, previous_item_id=previous))
@@ -287,7 +296,7 @@ class Session:
         if item_id in self.memory.conversation:
             self.memory.forget(item_id)
             gone.append(wire.ItemDeleted(item_id=item_id))
-        self.transcripts.forget(rev.turn)
+        self.transcripts.renew(rev.turn)
         self.outbox.cut(rev, gone)
 
     def _abandon(self, rev: Rev) -> None:
@@ -298,6 +307,7 @@ class Session:
         metrics.ABANDONED.inc()
         reply = self._replies.pop(rev, None)
         if reply is not None:
+            self.memory.recordings.forget(reply.item_id)
             metrics.WASTED_CHARS.inc(len(reply.text))
             metrics.WASTED_SPEECH.inc(reply.seconds)
 
@@ -308,15 +318,17 @@ class Session:
 
     # --- replies
 
-    def _respond(self, rev: Rev, *, held: bool) -> None:
+    def _plan(self, rev: Rev, heard: str | None) -> Plan:
+        """The plan of a reply to the conversation, and to what was `heard` in this turn."""
         items = list(self.memory.conversation)
         previous = self.memory.last_id
-        heard = self.transcripts.text(rev)
         item_id = self.transcripts.item_id(rev.turn) if heard else ""
-        if heard and item_id not in self.memory.conversation:
+        if self.wish is not None and self.wish.input:
+            items = self.memory.chosen(self.wish.input)
+        elif heard and item_id not in self.memory.conversation:
             items.append(MessageItem(item_id, "user", heard))
             previous = item_id
-        made = plan(
+        return plan(
             rev,
             config=self.config,
             settings=self.settings,
@@ -324,9 +336,12 @@ class Session:
             items=items,
             previous_item_id=previous,
             conversation_id=self._conversation_id,
-            language=self.engines.tts.voices[self.config.voice].language,
+            voices=self.engines.tts.voices,
         )
-        reply = Reply(made)
+
+    def _respond(self, rev: Rev, *, held: bool) -> None:
+        heard = self.transcripts.text(rev)
+        reply = Reply(self._plan(rev, heard))
         self.wish = None
         for old in list(self._replies)[:-REMEMBERED]:
             del self._replies[old]
@@ -368,7 +383,11 @@ class Session:
             self.memory.remember(reply)
         if isinstance(event, wire.EXTENSIONS) and not self.extended:
             return
-        self.outbox.put(Outgoing(event, reply.plan.rev, seconds, content))
+        if isinstance(event, wire.AudioDelta):
+            self.memory.record(reply, event.delta)
+        for made in reply.encoded(event):
+            self.outbox.put(Outgoing(made, reply.plan.rev, seconds, content))
+            seconds = 0.0
 
     async def _room(self, reply: Reply) -> None:
         """Wait until more of the reply's speech is wanted."""
@@ -389,7 +408,7 @@ class Session:
         rev = reply.plan.rev
         self._stop(rev)
         last: list[wire.ServerEvent] = []
-        self.memory.cut(reply, self._heard_seconds(reply))
+        self.memory.cut(reply, reply.heard_by(self._loop.time()))
         if not reply.done:
             details = wire.StatusDetails(type="cancelled", reason=reason)
             last += closing(reply, "cancelled", details)
@@ -397,10 +416,3 @@ class Session:
         if self.extended:
             last.append(wire.OutputCleared(response_id=reply.id))
         self.outbox.cut(rev, last)
-
-    def _heard_seconds(self, reply: Reply) -> float:
-        if reply.heard is not None:
-            return reply.heard
-        if reply.first_sent is None:
-            return 0.0
-        return min(reply.sent, self._loop.time() - reply.first_sent)

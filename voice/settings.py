@@ -96,7 +96,11 @@ class SttSettings(Section):
 
     engine: str = Field("faster-whisper", description="Speech recognition engine.")
     model: str = Field("whisper-base", description="Folder of the weights under `models/`.")
-    threads: Threads = Field(2, description="CPU threads for recognition.")
+    threads: Threads = Field(
+        1,
+        description="CPU threads for recognition; a second one slows short sentences down on two "
+        "cores, and the turn detector works beside it.",
+    )
     partial_ms: int = Field(
         700,
         ge=0,
@@ -156,6 +160,19 @@ class LlmSettings(Section):
     between_tokens_timeout: Seconds = Field(15.0, gt=0, description="Seconds between tokens.")
 
 
+class WyomingSettings(Section):
+    """The Wyoming protocol, for Home Assistant."""
+
+    host: str = Field(
+        "127.0.0.1",
+        description="Address that Wyoming clients are listened for on. The protocol knows no keys: "
+        "whoever reaches it may use the models.",
+    )
+    port: int = Field(
+        0, ge=0, le=65_535, description="Port for Wyoming clients, usually 10300; 0 is off."
+    )
+
+
 class LimitSettings(Section):
     """What one client may ask of the server."""
 
@@ -191,6 +208,14 @@ class LimitSettings(Section):
     )
     session_seconds: Seconds = Field(3600.0, gt=1, description="Longest session.")
     lane_jobs: Count = Field(32, description="Jobs that may wait for one model.")
+    requests: Count = Field(32, description="HTTP API requests at a time; the next is refused.")
+    upload_bytes: Count = Field(
+        25 * 2**20, description="Largest recording to be transcribed, in bytes of the file."
+    )
+    upload_seconds: Seconds = Field(
+        1800.0, gt=0, description="Longest recording to be transcribed, in seconds."
+    )
+    speech_chars: Count = Field(4096, description="Longest text to be spoken in one request.")
 
 
 class Settings(BaseSettings):
@@ -205,7 +230,10 @@ class Settings(BaseSettings):
         frozen=True,
     )
 
-    host: str = Field("127.0.0.1", description="Address to listen on (loopback only for now).")
+    host: str = Field(
+        "127.0.0.1",
+        description="Address to listen on; any but loopback's needs API keys (`vivavoce keys`).",
+    )
     port: int = Field(8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
     data_dir: Path = Field(Path("data"), description="Folder for weights and everything stored.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where models run.")
@@ -218,6 +246,11 @@ class Settings(BaseSettings):
     allowed_origins: tuple[str, ...] = Field(
         (), description="Web origins that may connect, beside the server's own (JSON list)."
     )
+    require_keys: bool = Field(
+        False,
+        description="Ask for an API key even where none was made; with one made, or on another "
+        "address than loopback's, a key is asked for anyway.",
+    )
     speech_dir: Path | None = Field(
         None, description="Recorded speech with transcripts, for benchmarks and accuracy tests."
     )
@@ -226,7 +259,13 @@ class Settings(BaseSettings):
     stt: SttSettings = SttSettings()
     tts: TtsSettings = TtsSettings()
     llm: LlmSettings = LlmSettings()
+    wyoming: WyomingSettings = WyomingSettings()
     limits: LimitSettings = LimitSettings()
+
+    @property
+    def keys_file(self) -> Path:
+        """The file the API keys are kept in, hashed."""
+        return self.data_dir / "keys.json"
 
     @property
     def weights(self) -> Path:

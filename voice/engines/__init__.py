@@ -49,7 +49,7 @@ class Transcript:
     `language` is an ISO 639-1 code. `no_speech` is the probability that nothing was said,
     `confidence` the mean log-probability of the tokens (0 is certain, below about -1 doubtful),
     `compression` the zlib ratio of the text (high means repetition). `full_context` says that
-    the 30 s fallback path produced the text.
+    the second opinion, from a longer window, produced the text.
     """
 
     text: str

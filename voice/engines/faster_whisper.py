@@ -2,12 +2,15 @@
 
 Whisper was trained on windows of 30 s and is always run on them, silence added. Its encoder takes
 fewer frames as well, which costs a fraction (`bench/stt.py` measures both). Where the decode of
-the short window looks wrong by Whisper's own thresholds, the 30 s window is the second opinion.
+the short window looks doubtful, a longer window is the second opinion.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +21,10 @@ from faster_whisper.tokenizer import Tokenizer
 from numpy.typing import NDArray
 
 from voice.audio import HEARD_RATE, Pcm
-from voice.engines import EngineOptions, Transcript
+from voice.engines import EngineOptions, Transcript, Word
+from voice.engines.faster_whisper_words import align
 from voice.engines.mel import HOP, log_mel
+from voice.engines.timed import HeardPart
 from voice.engines.whisper import Decode, better, pieces
 from voice.errors import ConfigError, EngineFailed, VoiceError
 from voice.lane import Lane
@@ -32,6 +37,9 @@ LONGEST = 28 * HEARD_RATE
 
 SHORTEST = HEARD_RATE // 10
 """Less than 0.1 s is nobody's word."""
+
+SECOND = 10 * HEARD_RATE
+"""The window of the second opinion, where the audio fits into it (`MIN_CONFIDENCE`)."""
 
 MARGIN = HEARD_RATE
 """Silence encoded after the audio."""
@@ -52,6 +60,9 @@ LAST_TOKEN = 224
 
 LONGEST_PREFIX = LAST_TOKEN - 24
 """Tokens of a prefix that leave room for a few words."""
+
+LONGEST_PROMPT = 200
+"""Tokens of a prompt: with the text they share the decoder's 448 positions."""
 
 UNSPACED = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 """Languages without spaces between words (`Tokenizer.split_to_word_tokens`)."""
@@ -81,24 +92,71 @@ class FasterWhisper:
         the language is the one given, or empty. Raises `VoiceError` with code `unknown_language`
         for a language that is not one of `languages`.
         """
+        self._check_language(language)
+        return await self._lane.run(
+            lambda: self.listen(pcm, language=language, prefix=prefix, again=urgent),
+            priority=0 if urgent else 1,
+        )
+
+    async def hear(
+        self, pcm: Pcm, *, language: str | None = None, prompt: str = "", words: bool = False
+    ) -> AsyncIterator[HeardPart]:
+        """Transcribe a recording part by part; see `voice.engines.timed.TimedStt`."""
+        self._check_language(language)
+        pcm = np.clip(np.nan_to_num(pcm), -1.0, 1.0).astype(np.float32, copy=False)
+        start = 0.0
+        for part in pieces(pcm, longest=LONGEST):
+            work = partial(self._hear_part, part, start, language, prompt, words)
+            heard = await self._lane.run(work, priority=2)
+            language = language or heard.transcript.language or None
+            start = heard.end
+            yield heard
+
+    def _check_language(self, language: str | None) -> None:
         if language is not None and language not in self.languages:
             raise VoiceError(
                 f"the language {language!r} is not known here",
                 code="unknown_language",
                 param="language",
             )
-        return await self._lane.run(
-            lambda: self.listen(pcm, language=language, prefix=prefix), priority=0 if urgent else 1
-        )
+
+    def _hear_part(
+        self, pcm: Pcm, start: float, language: str | None, prompt: str, words: bool
+    ) -> HeardPart:
+        """`hear` for at most 28 s that begin at `start` seconds (blocking)."""
+        seconds = len(pcm) / HEARD_RATE
+        end = start + seconds
+        if len(pcm) < SHORTEST:
+            return HeardPart(start, end, Transcript("", language or "", no_speech=1.0))
+        try:
+            heard = self._hear(pcm, language, "", False, prompt)
+            found: tuple[Word, ...] = ()
+            if words and heard.text:
+                view = ctranslate2.StorageView.from_array(self._encode_short(pcm))
+                found = align(
+                    self._model, self._speaking(heard.language), view, heard.text, seconds
+                )
+        except (RuntimeError, ValueError) as error:
+            raise EngineFailed("speech recognition failed") from error
+        moved = tuple(Word(w.text, w.start + start, w.end + start) for w in found)
+        return HeardPart(start, end, heard, moved)
 
     def close(self) -> None:
         """Refuse further work."""
         self._lane.close()
 
     def listen(
-        self, pcm: Pcm, *, language: str | None = None, prefix: str = "", full: bool = False
+        self,
+        pcm: Pcm,
+        *,
+        language: str | None = None,
+        prefix: str = "",
+        full: bool = False,
+        again: bool = True,
     ) -> Transcript:
-        """`transcribe` without the queue (blocking); `full` uses the 30 s window at once."""
+        """`transcribe` without the queue (blocking); `full` uses the 30 s window at once, `again`
+        allows it as the second opinion.
+        """
         pcm = np.clip(np.nan_to_num(pcm), -1.0, 1.0).astype(np.float32, copy=False)
         if len(pcm) < SHORTEST:
             return Transcript(text=prefix, language=language or "", no_speech=1.0)
@@ -108,22 +166,38 @@ class FasterWhisper:
         try:
             heard: list[Transcript] = []
             for part in parts:
-                heard.append(self._hear(part, language, prefix, full))
+                heard.append(self._hear(part, language, prefix, full, again=again))
                 language = language or heard[-1].language or None
         except (RuntimeError, ValueError) as error:
             raise EngineFailed("speech recognition failed") from error
         return _join(heard)
 
-    def _hear(self, pcm: Pcm, language: str | None, prefix: str, full: bool) -> Transcript:
-        """Transcribe at most 28 s: from a short window, and from 30 s if that looks wrong."""
+    def _hear(
+        self,
+        pcm: Pcm,
+        language: str | None,
+        prefix: str,
+        full: bool,
+        prompt: str = "",
+        *,
+        again: bool = True,
+    ) -> Transcript:
+        """Transcribe at most 28 s: from a short window, and `again` from a longer one if doubtful.
+
+        Words that stop in the middle of a sentence look wrong more often than not: a partial
+        transcript is not worth a second opinion, but a loop in it is nothing to build on.
+        """
         if full:
-            decode = self._decode(self._encode(pcm, WINDOW), language, prefix, LAST_TOKEN)
+            decode = self._decode(self._encode(pcm, WINDOW), language, prefix, LAST_TOKEN, prompt)
         else:
             limit = TOKENS + TOKENS_PER_SECOND * len(pcm) // HEARD_RATE
-            decode = self._decode(self._encode_short(pcm), language, prefix, limit)
-            if decode.doubtful and not decode.silent:
+            decode = self._decode(self._encode_short(pcm), language, prefix, limit, prompt)
+            if decode.looping and not again:
+                decode = replace(decode, text=prefix)
+            elif decode.doubtful and again and not decode.silent:
                 full = True
-                second = self._decode(self._encode(pcm, WINDOW), language, prefix, LAST_TOKEN)
+                whole = self._encode(pcm, SECOND if len(pcm) <= SECOND - MARGIN else WINDOW)
+                second = self._decode(whole, language, prefix, LAST_TOKEN, prompt)
                 decode = better(decode, second)
         return Transcript(
             text=prefix if decode.silent else decode.text,
@@ -157,23 +231,28 @@ class FasterWhisper:
         view = ctranslate2.StorageView.from_array(np.ascontiguousarray(features))
         return np.array(self._model.encode(view, to_cpu=True))
 
-    def _decode(self, encoded: Encoded, language: str | None, prefix: str, limit: int) -> Decode:
+    def _decode(
+        self, encoded: Encoded, language: str | None, prefix: str, limit: int, prompt: str = ""
+    ) -> Decode:
         """One greedy pass over `encoded`, at most `limit` tokens."""
         view = ctranslate2.StorageView.from_array(np.ascontiguousarray(encoded))
         if language is None:
             language = self._detect(view)
-        tokenizer = Tokenizer(
-            self._tokens, self._model.is_multilingual, task="transcribe", language=language
-        )
+        tokenizer = self._speaking(language)
+        before: list[int] = []
+        if prompt:
+            before = [tokenizer.sot_prev, *tokenizer.encode(f" {prompt.strip()}")[-LONGEST_PROMPT:]]
         agreed: list[int] = []
         if prefix:
             agreed = tokenizer.encode(("" if language in UNSPACED else " ") + prefix.strip())
         limit = min(limit + len(agreed), LAST_TOKEN)
         result = self._model.generate(
             view,
-            [[*tokenizer.sot_sequence, tokenizer.no_timestamps, *agreed]],
+            [[*before, *tokenizer.sot_sequence, tokenizer.no_timestamps, *agreed]],
             beam_size=1,
-            max_length=2 * limit,  # CTranslate2 lets the text, prefix included, have half of it
+            # CTranslate2 lets the text, prefix included, have half of it, and no more than what
+            # a prompt leaves.
+            max_length=max(2 * limit, limit + len(before) + 4),
             suppress_blank=not agreed,  # or the text could not end where the prefix ends
             return_scores=True,
             return_no_speech_prob=True,
@@ -187,6 +266,10 @@ class FasterWhisper:
             confidence=result.scores[0] * len(tokens) / (len(added) + 1),
             ended=len(tokens) < limit,
         )
+
+    def _speaking(self, language: str) -> Tokenizer:
+        multilingual = self._model.is_multilingual
+        return Tokenizer(self._tokens, multilingual, task="transcribe", language=language)
 
     def _detect(self, view: ctranslate2.StorageView) -> str:
         """The most probable language of what was encoded."""

@@ -18,6 +18,7 @@ import numpy as np
 
 from voice.audio import SPOKEN_RATE, Pcm
 from voice.engines import EngineOptions, Speech, Voice, Word, joined
+from voice.engines.kokoro_blend import all_known, blend, names
 from voice.engines.kokoro_cut import (
     AUDIBLE,
     EARLY,
@@ -98,7 +99,9 @@ class KokoroTts:
         Raises as `stream` does.
         """
         self._check(voice, 1.0)
-        if self.device != "cpu" or voice in self._norms or self._recall(voice):
+        if self.device != "cpu" or voice in self._norms or voice not in self.voices:
+            return  # of blends there is no end: they always speak at once
+        if self._recall(voice):
             return
         if voice not in self._learning:
             log.info("getting to know the voice %s (once)", voice)
@@ -117,7 +120,7 @@ class KokoroTts:
         `Overloaded`, `EngineFailed`. What is not asked for any more is not made.
         """
         self._check(voice, speed)
-        if voice not in self._norms and self.device == "cpu":
+        if voice in self.voices and voice not in self._norms and self.device == "cpu":
             self._recall(voice)
         pieces = self.speak(text, voice, speed)
         priority = URGENT if urgent else LATER
@@ -131,7 +134,7 @@ class KokoroTts:
     def speak(self, text: str, voice: str, speed: float) -> Iterator[Speech]:
         """`stream` on the calling thread, its arguments known to be good (blocking)."""
         try:
-            spoken = phonemize(text, self.voices[voice].language)
+            spoken = phonemize(text, self.voices[names(voice)[0]].language)
         except ImportError as error:
             raise EngineFailed(f"the language of {voice} cannot be spoken here: {error}") from error
         yield from self.render(text.split(), spoken, voice, speed)
@@ -146,9 +149,9 @@ class KokoroTts:
             yield Speech(np.zeros(0, dtype=np.float32), *_words(texts, {}))
         known = self._norms.get(voice)
         if len(runs) == 1 and own == speed and known is not None:
-            yield from self._flow(texts, runs[0], self._styles[voice], speed, known)
+            yield from self._flow(texts, runs[0], blend(voice, self._styles), speed, known)
         elif runs:
-            yield self._at_once(texts, runs, self._styles[voice], speed, own)
+            yield self._at_once(texts, runs, blend(voice, self._styles), speed, own)
 
     def _flow(
         self, texts: Sequence[str], run: Sequence[Sign], style: Style, speed: float, known: Norms
@@ -208,7 +211,7 @@ class KokoroTts:
         return Speech(np.concatenate(pieces), *_words(texts, times))
 
     def _check(self, voice: str, speed: float) -> None:
-        if voice not in self.voices:
+        if not all_known(voice, self.voices):
             raise VoiceError(f"there is no voice {voice!r}", code="unknown_voice", param="voice")
         slowest, fastest = SPEEDS
         if not slowest <= speed <= fastest:

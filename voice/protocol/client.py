@@ -69,7 +69,7 @@ class ItemDelete(ClientEvent, tag="conversation.item.delete", frozen=True, kw_on
 
 
 class ResponseAudio(Struct, kw_only=True, frozen=True):
-    output: OutputAudio | UnsetType = UNSET
+    output: OutputAudio | UnsetType | None = UNSET
 
 
 class ItemReference(Struct, tag_field="type", tag="item_reference", frozen=True, kw_only=True):
@@ -79,17 +79,17 @@ class ItemReference(Struct, tag_field="type", tag="item_reference", frozen=True,
 
 
 class ResponseParams(Struct, kw_only=True, frozen=True):
-    """What one response may have its own way."""
+    """What one response may have its own way; null is as good as unset."""
 
-    instructions: str | UnsetType = UNSET
-    output_modalities: Modalities | UnsetType = UNSET
-    max_output_tokens: MaxTokens | UnsetType = UNSET
-    tools: list[ToolSpec] | UnsetType = UNSET
-    tool_choice: str | dict[str, Any] | UnsetType = UNSET
+    instructions: str | UnsetType | None = UNSET
+    output_modalities: Modalities | UnsetType | None = UNSET
+    max_output_tokens: MaxTokens | UnsetType | None = UNSET
+    tools: list[ToolSpec] | UnsetType | None = UNSET
+    tool_choice: str | dict[str, Any] | UnsetType | None = UNSET
     conversation: Literal["auto", "none"] | str | UnsetType | None = UNSET
     metadata: dict[str, str] | UnsetType | None = UNSET
     input: list[Item | ItemReference] | UnsetType | None = UNSET
-    audio: ResponseAudio | UnsetType = UNSET
+    audio: ResponseAudio | UnsetType | None = UNSET
 
 
 class ResponseCreate(ClientEvent, tag="response.create", frozen=True, kw_only=True):

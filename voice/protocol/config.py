@@ -57,7 +57,7 @@ class Transcription(Struct, kw_only=True, frozen=True):
 class InputAudio(Struct, kw_only=True, frozen=True):
     """What comes from the microphone and how turns are found in it."""
 
-    format: AudioFormat | UnsetType = UNSET
+    format: AudioFormat | UnsetType | None = UNSET
     noise_reduction: NoiseReduction | UnsetType | None = UNSET
     transcription: Transcription | UnsetType | None = UNSET
     turn_detection: ServerVad | SemanticVad | UnsetType | None = UNSET
@@ -72,16 +72,16 @@ class VoiceId(Struct, frozen=True):
 class OutputAudio(Struct, kw_only=True, frozen=True):
     """How replies sound."""
 
-    format: AudioFormat | UnsetType = UNSET
-    voice: str | VoiceId | UnsetType = UNSET
-    speed: float | UnsetType = UNSET
+    format: AudioFormat | UnsetType | None = UNSET
+    voice: str | VoiceId | UnsetType | None = UNSET
+    speed: float | UnsetType | None = UNSET
 
 
 class Audio(Struct, kw_only=True, frozen=True):
     """Both directions."""
 
-    input: InputAudio | UnsetType = UNSET
-    output: OutputAudio | UnsetType = UNSET
+    input: InputAudio | UnsetType | None = UNSET
+    output: OutputAudio | UnsetType | None = UNSET
 
 
 class ToolSpec(Struct, kw_only=True, frozen=True):
@@ -98,19 +98,23 @@ MaxTokens = int | Literal["inf"]
 
 
 class SessionPatch(Struct, kw_only=True, frozen=True):
-    """What `session.update` may carry; what is unset stays as it is."""
+    """What `session.update` may carry; what is unset stays as it is.
 
-    type: Literal["realtime", "transcription"] | UnsetType = UNSET
-    model: str | UnsetType = UNSET
-    instructions: str | UnsetType = UNSET
-    output_modalities: Modalities | UnsetType = UNSET
-    max_output_tokens: MaxTokens | UnsetType = UNSET
-    tools: list[ToolSpec] | UnsetType = UNSET
-    tool_choice: str | dict[str, Any] | UnsetType = UNSET
+    Null means unset, as clients write it, save where the protocol gives it a meaning of its own:
+    no noise reduction, no transcription, no turn detection.
+    """
+
+    type: Literal["realtime", "transcription"] | UnsetType | None = UNSET
+    model: str | UnsetType | None = UNSET
+    instructions: str | UnsetType | None = UNSET
+    output_modalities: Modalities | UnsetType | None = UNSET
+    max_output_tokens: MaxTokens | UnsetType | None = UNSET
+    tools: list[ToolSpec] | UnsetType | None = UNSET
+    tool_choice: str | dict[str, Any] | UnsetType | None = UNSET
     truncation: Any = UNSET
     tracing: Any = UNSET
     include: list[str] | UnsetType | None = UNSET
-    audio: Audio | UnsetType = UNSET
+    audio: Audio | UnsetType | None = UNSET
 
 
 class SessionConfig(Struct, kw_only=True, frozen=True):
@@ -165,17 +169,17 @@ def merge(
     the tools.
     """
     changes: dict[str, Any] = {}
-    _take(changes, "kind", patch.type)
-    _take(changes, "model", patch.model)
-    if patch.instructions is not UNSET:
+    _take(changes, "kind", patch.type or UNSET)
+    _take(changes, "model", patch.model or UNSET)
+    if isinstance(patch.instructions, str):
         short = len(patch.instructions) <= text_chars
         _check(short, "instructions", f"at most {text_chars} characters")
         changes["instructions"] = patch.instructions
-    if patch.output_modalities is not UNSET:
+    if isinstance(patch.output_modalities, list):
         one = len(patch.output_modalities) == 1
         _check(one, "output_modalities", 'either ["audio"] or ["text"]')
         changes["modality"] = patch.output_modalities[0]
-    if patch.max_output_tokens is not UNSET:
+    if isinstance(patch.max_output_tokens, int | str):
         wanted = patch.max_output_tokens
         _check(
             wanted == "inf" or (isinstance(wanted, int) and 1 <= wanted <= 32_768),
@@ -183,20 +187,23 @@ def merge(
             '1 to 32768 or "inf"',
         )
         changes["max_output_tokens"] = wanted
-    if patch.tools is not UNSET:
+    if isinstance(patch.tools, list):
         _check(len(patch.tools) <= max_tools, "tools", f"at most {max_tools} tools")
         changes["tools"] = tuple(patch.tools)
-    _take(changes, "tool_choice", patch.tool_choice)
-    if patch.audio is not UNSET:
+    _take(changes, "tool_choice", patch.tool_choice or UNSET)
+    if patch.audio:
         changes |= _merge_audio(patch.audio, voices, languages)
-    return msgspec.structs.replace(config, **changes)
+    merged = msgspec.structs.replace(config, **changes)
+    if merged.kind == "transcription" and merged.transcription is None:
+        merged = msgspec.structs.replace(merged, transcription=Transcription())
+    return merged
 
 
 def _merge_audio(audio: Audio, voices: frozenset[str], languages: frozenset[str]) -> dict[str, Any]:
     changes: dict[str, Any] = {}
-    if audio.input is not UNSET:
+    if audio.input:
         heard = audio.input
-        if heard.format is not UNSET:
+        if heard.format:
             changes["input_format"] = _check_format(heard.format, "audio.input.format")
         _take(changes, "noise_reduction", heard.noise_reduction)
         _take(changes, "transcription", heard.transcription)
@@ -212,13 +219,13 @@ def _merge_audio(audio: Audio, voices: frozenset[str], languages: frozenset[str]
             if isinstance(heard.turn_detection, ServerVad):
                 _check_vad(heard.turn_detection)
             changes["turn_detection"] = heard.turn_detection
-    if audio.output is not UNSET:
+    if audio.output:
         spoken = audio.output
-        if spoken.format is not UNSET:
+        if spoken.format:
             changes["output_format"] = _check_format(spoken.format, "audio.output.format")
-        if spoken.voice is not UNSET:
+        if spoken.voice:
             changes["voice"] = resolve_voice(spoken.voice, voices)
-        if spoken.speed is not UNSET:
+        if isinstance(spoken.speed, int | float):
             _check(0.25 <= spoken.speed <= 4.0, "audio.output.speed", "0.25 to 4.0")
             changes["speed"] = spoken.speed
     return changes
@@ -235,7 +242,7 @@ def resolve_voice(voice: str | VoiceId, voices: frozenset[str]) -> str:
 def show(config: SessionConfig, session_id: str) -> dict[str, Any]:
     """The session object of `session.created` and `session.updated`."""
     heard: dict[str, Any] = {
-        "format": _show_format(config.input_format),
+        "format": show_format(config.input_format),
         "noise_reduction": msgspec.to_builtins(config.noise_reduction),
         "transcription": msgspec.to_builtins(config.transcription),
         "turn_detection": msgspec.to_builtins(config.turn_detection),
@@ -250,7 +257,7 @@ def show(config: SessionConfig, session_id: str) -> dict[str, Any]:
     if config.kind == "transcription":
         return {**shown, "object": "realtime.transcription_session"}
     shown["audio"]["output"] = {
-        "format": _show_format(config.output_format),
+        "format": show_format(config.output_format),
         "speed": config.speed,
         "voice": config.voice,
     }
@@ -267,14 +274,15 @@ def show(config: SessionConfig, session_id: str) -> dict[str, Any]:
     }
 
 
-def _show_format(audio: AudioFormat) -> dict[str, Any]:
+def show_format(audio: AudioFormat) -> dict[str, Any]:
+    """The format as it appears on the wire; the rate of `audio/pcmu` and `audio/pcma` is fixed."""
     shown: dict[str, Any] = {"type": audio.type}
     return {**shown, "rate": 24000} if audio.type == "audio/pcm" else shown
 
 
 def _check_format(audio: AudioFormat, param: str) -> AudioFormat:
-    _check(audio.type == "audio/pcm", f"{param}.type", "audio/pcm", code="unsupported_format")
-    _check(audio.rate in (None, 24000), f"{param}.rate", "24000")
+    rate = 24_000 if audio.type == "audio/pcm" else 8_000
+    _check(audio.rate in (None, rate), f"{param}.rate", str(rate))
     return audio
 
 

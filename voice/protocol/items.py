@@ -8,13 +8,16 @@ from msgspec import UNSET, Struct, UnsetType
 
 
 class Part(Struct, omit_defaults=True, kw_only=True):
-    """A piece of a message. `audio` is base64 on the wire."""
+    """A piece of a message. `audio` is base64 on the wire.
+
+    A `transcript` that is not known yet is null, and not left out: clients insist on it.
+    """
 
     type: Literal[
         "input_text", "input_audio", "input_image", "output_text", "output_audio", "text", "audio"
     ]
     text: str | None = None
-    transcript: str | None = None
+    transcript: str | UnsetType | None = UNSET
     audio: bytes | None = None
     image_url: str | None = None
 

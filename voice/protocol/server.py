@@ -137,12 +137,41 @@ class RateLimitsUpdated(ServerEvent, tag="rate_limits.updated", frozen=True, kw_
     rate_limits: list[RateLimit]
 
 
+class InputTokens(Struct, kw_only=True, frozen=True):
+    """Where the prompt's tokens come from: all of them are text to the language model."""
+
+    text_tokens: int = 0
+    audio_tokens: int = 0
+    image_tokens: int = 0
+    cached_tokens: int = 0
+
+
+class OutputTokens(Struct, kw_only=True, frozen=True):
+    """Where the reply's tokens go."""
+
+    text_tokens: int = 0
+    audio_tokens: int = 0
+
+
 class Usage(Struct, kw_only=True, frozen=True):
     """Tokens of the language model; audio has none of its own here."""
 
-    input_tokens: int = 0
-    output_tokens: int = 0
-    total_tokens: int = 0
+    input_tokens: int
+    output_tokens: int
+    total_tokens: int
+    input_token_details: InputTokens
+    output_token_details: OutputTokens
+
+
+def usage(prompt: int, completion: int) -> Usage:
+    """The usage of one reply, from the tokens of its prompt and of its text."""
+    return Usage(
+        input_tokens=prompt,
+        output_tokens=completion,
+        total_tokens=prompt + completion,
+        input_token_details=InputTokens(text_tokens=prompt),
+        output_token_details=OutputTokens(text_tokens=completion),
+    )
 
 
 class StatusDetails(Struct, kw_only=True, frozen=True, omit_defaults=True):

@@ -1,0 +1,30 @@
+"""The HTTP API in OpenAI's shapes: one file for each group of endpoints."""
+
+from __future__ import annotations
+
+from starlette.routing import BaseRoute, Route
+
+from voice.rest.catalogue import model, models
+from voice.rest.client_secrets import client_secrets
+from voice.rest.completions import completions
+from voice.rest.openapi import openapi
+from voice.rest.service import Endpoint, Rest
+from voice.rest.speech import speech
+from voice.rest.transcriptions import transcriptions
+
+__all__ = ["Rest", "routes"]
+
+_ROUTES = (
+    ("POST", "/v1/audio/transcriptions", transcriptions),
+    ("POST", "/v1/audio/speech", speech),
+    ("POST", "/v1/chat/completions", completions),
+    ("POST", "/v1/realtime/client_secrets", client_secrets),
+    ("GET", "/v1/models", models),
+    ("GET", "/v1/models/{model:path}", model),
+    ("GET", "/openapi.json", openapi),
+)
+
+
+def routes(rest: Rest) -> list[BaseRoute]:
+    """The routes of the HTTP API."""
+    return [Route(path, Endpoint(rest, method, handle)) for method, path, handle in _ROUTES]
