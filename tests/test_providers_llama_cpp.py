@@ -194,6 +194,33 @@ async def test_warming_evaluates_the_instructions_everywhere() -> None:
     await fresh.close()
 
 
+async def test_what_is_expected_is_read_where_the_reply_goes_on(llm: LlamaCpp) -> None:
+    await llm.expect([PARIS[0], Message("user", "Where do most")])
+    expected = max(llm._slots._slots, key=lambda slot: slot.used)
+    assert not expected.busy
+    asked = [PARIS[0], Message("user", "Where do most penguins live?")]
+    assert words(await collect(llm, asked, EXACT))
+    assert max(llm._slots._slots, key=lambda slot: slot.used) is expected
+
+
+async def test_expecting_leaves_a_slot_for_a_reply(llm: LlamaCpp) -> None:
+    taken = [await llm._slots.take(STORY) for _ in range(SLOTS - 1)]
+    used = {slot.number: slot.used for slot in llm._slots._slots}
+    await llm.expect(PARIS)
+    assert {slot.number: slot.used for slot in llm._slots._slots} == used
+    for slot in taken:
+        llm._slots.give(slot)
+
+
+async def test_expecting_can_be_cancelled(llm: LlamaCpp) -> None:
+    expecting = asyncio.create_task(llm.expect(STORY))
+    await asyncio.sleep(0.01)
+    expecting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await expecting
+    assert llm._slots.idle == SLOTS
+
+
 def listening_ports() -> list[str]:
     """The addresses on which this process listens for TCP (proc(5), state 0A)."""
     own = {str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()}

@@ -132,7 +132,11 @@ class LlamaCpp:
                 await generation.stop()
 
     async def expect(self, messages: Sequence[Message]) -> None:
-        """Evaluate `messages` in the slot where the reply to what begins with them will go on."""
+        """Evaluate `messages` in the slot where the reply to what begins with them will go on, if
+        that leaves another for who wants a reply now.
+        """
+        if self._slots.idle < 2:
+            return
         body = request_body(messages, ChatOptions(max_tokens=1, temperature=0))
         with suppress(ChatError):
             generation = await self._start(body, messages)

@@ -63,6 +63,11 @@ class Slots:
         self._free.release()
 
     @property
+    def idle(self) -> int:
+        """How many slots could be taken now."""
+        return sum(1 for slot in self._slots if not slot.busy)
+
+    @property
     def unused(self) -> int:
         """How many slots have never been taken."""
         return sum(1 for slot in self._slots if not slot.used)
