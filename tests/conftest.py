@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
 from bench.serving import ROOT, Server, start_server, stop_server
 from voice.engines import EngineOptions, joined, load_engine
@@ -48,3 +50,12 @@ def speak(tmp_path_factory: pytest.TempPathFactory) -> Speak:
         return made[key]
 
     return speak_once
+
+
+def pytest_unconfigure() -> None:
+    """Free resamplers that are still referred to: after pytest's summary, which is to be the last
+    line, their library would list them on stderr.
+    """
+    for thing in gc.get_objects():
+        if type(thing) is soxr.ResampleStream:
+            thing.__dict__.clear()
