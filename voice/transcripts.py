@@ -95,11 +95,6 @@ class Transcripts:
         """What was said in this revision, None if that is not known (yet)."""
         return self._texts.get(rev)
 
-    def agreed(self, turn: int) -> str:
-        """The stable words of a turn that goes on."""
-        hearing = self._hearings.get(turn)
-        return hearing.whole(hearing.agreed) if hearing is not None else ""
-
     def resume(self, rev: Rev) -> bool:
         """The user speaks on after a pause. In a long turn, what is understood so far is settled.
 

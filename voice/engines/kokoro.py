@@ -22,6 +22,7 @@ from voice.engines.kokoro_blend import all_known, blend, names
 from voice.engines.kokoro_cut import (
     AUDIBLE,
     EARLY,
+    LEAD,
     SAMPLES_PER_PICTURE,
     Sign,
     blended,
@@ -89,6 +90,8 @@ class KokoroTts:
         self._folder = norms
         self._norms: dict[str, Norms] = {}
         """Coefficients of the voices that are known."""
+        for voice in styles:
+            self._recall(voice)
         self._learning: set[str] = set()
         self._lane = Lane("tts")
 
@@ -101,8 +104,6 @@ class KokoroTts:
         self._check(voice, 1.0)
         if self.device != "cpu" or voice in self._norms or voice not in self.voices:
             return  # of blends there is no end: they always speak at once
-        if self._recall(voice):
-            return
         if voice not in self._learning:
             log.info("getting to know the voice %s (once)", voice)
             self._learning.add(voice)
@@ -120,8 +121,6 @@ class KokoroTts:
         `Overloaded`, `EngineFailed`. What is not asked for any more is not made.
         """
         self._check(voice, speed)
-        if voice in self.voices and voice not in self._norms and self.device == "cpu":
-            self._recall(voice)
         pieces = self.speak(text, voice, speed)
         priority = URGENT if urgent else LATER
         while piece := await self._lane.run(lambda: next(pieces, None), priority=priority):
@@ -147,11 +146,12 @@ class KokoroTts:
         runs = passes(signs_of(spoken))
         if not runs:
             yield Speech(np.zeros(0, dtype=np.float32), *_words(texts, {}))
-        known = self._norms.get(voice)
-        if len(runs) == 1 and own == speed and known is not None:
-            yield from self._flow(texts, runs[0], blend(voice, self._styles), speed, known)
-        elif runs:
-            yield self._at_once(texts, runs, blend(voice, self._styles), speed, own)
+            return
+        style, known = blend(voice, self._styles), self._norms.get(voice)
+        if len(runs) == 1 and own == speed and known is not None and self.device == "cpu":
+            yield from self._flow(texts, runs[0], style, speed, known)
+        else:
+            yield self._at_once(texts, runs, style, speed, own)
 
     def _flow(
         self, texts: Sequence[str], run: Sequence[Sign], style: Style, speed: float, known: Norms
@@ -164,7 +164,7 @@ class KokoroTts:
         for early in (EARLY, 2 * EARLY):
             parts = pieces_of(first, prosody.frames, early)
             opening = network.piece(prosody, *parts[0], norms)
-            if abs(opening[0][0]) < AUDIBLE:
+            if parts[0][0] == 0 or np.abs(opening[0][:LEAD]).max() < AUDIBLE:
                 break  # it begins before the sound does
         skipped = parts[0][0] * SAMPLES_PER_PICTURE
         following = (network.piece(prosody, begin, end, norms) for begin, end in parts[1:])
@@ -239,16 +239,14 @@ class KokoroTts:
             self._folder.mkdir(parents=True, exist_ok=True)
             np.save(self._folder / f"{voice}.npy", self._norms[voice])
 
-    def _recall(self, voice: str) -> bool:
-        """Whether `voice` was learnt before; a file that is damaged is learnt anew."""
+    def _recall(self, voice: str) -> None:
+        """Take what was learnt of `voice` before; what is damaged is learnt anew."""
         try:
             found: Norms = np.load(self._folder / f"{voice}.npy", allow_pickle=False)
         except (OSError, ValueError, EOFError):
-            return False
-        if found.dtype != np.float32 or found.shape != (3, len(self._network.variances)):
-            return False
-        self._norms[voice] = found
-        return True
+            return
+        if found.dtype == np.float32 and found.shape == (3, len(self._network.variances)):
+            self._norms[voice] = found
 
 
 def _placed(

@@ -23,6 +23,7 @@ from voice.engines.kokoro_graph import (
     take_apart,
 )
 from voice.engines.kokoro_norms import Norms
+from voice.engines.onnx import session_options
 from voice.engines.phonemes.vocabulary import MARKS, VOCABULARY
 from voice.errors import EngineFailed
 
@@ -165,13 +166,10 @@ def _tried(network: Network) -> Network:
 
 
 def _open(model: bytes, device: str, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
     providers = ["CPUExecutionProvider"] if device == "cpu" else ["CUDAExecutionProvider"]
-    session = onnxruntime.InferenceSession(model, sess_options=options, providers=providers)
+    session = onnxruntime.InferenceSession(
+        model, sess_options=session_options(threads), providers=providers
+    )
     if session.get_providers()[0] != providers[0]:
         raise EngineFailed(f"ONNX Runtime left {device} aside")
     return session
