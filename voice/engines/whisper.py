@@ -14,10 +14,11 @@ MIN_CONFIDENCE = -0.2
 """A mean log-probability below this is worth a second opinion from a longer window.
 
 Whisper's own -1.0 is about garbage. The short window alone has a word error rate of 5.07 % over 16
-sentences with a full text (138 words) and finds 312 of the 349 phrases of 123 recorded clips. With a second opinion for the 38 below -0.2 it is
-3.62 % and 311 (a window of 10 s, 0.43 s of CPU time at the median), 313 (15 s, 0.61 s) or 316
-(30 s, 1.54 s); 30 s for all clips: 3.62 % and 320. Below -0.3 (18 clips) it is 4.35 % with any of
-them. A beam of 5 in the short window loops too often (9.42 %).
+sentences with a full text (138 words) and finds 312 of the 349 phrases of 123 recorded clips. With
+a second opinion for the 38 below -0.2 it is 3.62 % and 311 (a window of 10 s, 0.43 s of CPU time at
+the median), 313 (15 s, 0.61 s) or 316 (30 s, 1.54 s); 30 s for all clips: 3.62 % and 320. Below
+-0.3 (18 clips) it is 4.35 % with any of them. A beam of 5 in the short window loops too often
+(9.42 %).
 """
 
 SILENT_NO_SPEECH, SILENT_CONFIDENCE = 0.45, -0.45
