@@ -61,7 +61,7 @@ test: $(VENV)/.dev $(VENV)/.node models
 	$(BIN)/python -m pytest -m "not clients"
 
 test-unit: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not models and not browser and not clients"
+	$(BIN)/python -m pytest -n 2 -m "not models and not browser and not clients and not slow"
 
 # Each program is installed from its own lock into an environment of its own, data/clients/.
 test-clients: $(VENV)/.dev models

@@ -33,7 +33,7 @@ from bench.report import machine
 from bench.speech import corpus_folder, normalise, read_manifest
 from voice.app import Service
 from voice.audio import HEARD_RATE, SPOKEN_RATE, Pcm, int16_from_pcm
-from voice.engines import Stt, Transcript, Tts, Vad
+from voice.engines import Spoken, Stt, Transcript, Tts, Vad
 from voice.gateway import take_text
 from voice.protocol import server as wire
 from voice.session import Engines, Session
@@ -102,7 +102,7 @@ class Counted:
         self.minute = Minute()
 
     async def transcribe(
-        self, pcm: Pcm, *, language: str | None = None, prefix: str = "", urgent: bool = True
+        self, pcm: Pcm, *, language: Spoken = None, prefix: str = "", urgent: bool = True
     ) -> Transcript:
         """See `voice.engines.Stt`."""
         seconds = len(pcm) / HEARD_RATE

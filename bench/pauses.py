@@ -28,8 +28,8 @@ from voice.engines.silero import load as load_vad
 from voice.engines.smart_turn import SmartTurn
 from voice.engines.smart_turn import load as load_turn
 from voice.events import SpeechPaused, SpeechStarted
+from voice.sections import VadSettings
 from voice.segmenter import Segmenter
-from voice.settings import VadSettings
 
 AFTER = 4 * HEARD_RATE
 """Room tone after the real end, samples."""

@@ -33,8 +33,8 @@ from voice import events as ev
 from voice.audio import HEARD_RATE
 from voice.dialog import Dialog
 from voice.endpointing import CURVES, Curve, Eagerness
-from voice.floor import Policy
-from voice.settings import VadSettings
+from voice.sections import VadSettings
+from voice.turn import Policy
 
 SCORED = HEARD_RATE * 32 // 1000
 """Samples from the question to the turn detector's answer: it takes 14 to 24 ms, a frame passes."""

@@ -130,6 +130,12 @@ class Conversation:
         self._items[item_id] = item
         return item
 
+    def uncut(self, item_id: str) -> MessageItem:
+        """What was cut off a message follows in another one: the listener had not interrupted."""
+        item = replace(self._message(item_id), cut=False)
+        self._items[item_id] = item
+        return item
+
     def _message(self, item_id: str) -> MessageItem:
         item = self.get(item_id)
         if not isinstance(item, MessageItem):

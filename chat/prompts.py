@@ -20,6 +20,15 @@ CUT_MARK = "... [the user interrupted here]"
 """Follows what was heard of an interrupted message, so that the model knows that the rest of its
 answer never arrived."""
 
+GO_ON = "Please go on exactly where you stopped, without repeating anything."
+"""Asks for the rest of an answer that was broken off by mistake."""
+
+STILL_THERE = (
+    "(The user has said nothing for a while. Ask in one short sentence whether they are still "
+    "there or need anything else.)"
+)
+"""Asks for a gentle question into a long silence."""
+
 CHARS_PER_TOKEN = 4
 """A usual figure for English; `estimate_tokens` rounds up and counts bytes, so that text in other
 scripts is not taken for shorter than it is."""

@@ -16,7 +16,10 @@ BEGIN, END = "<!-- begin: made by docs/make_clients.py -->\n", "<!-- end -->"
 
 
 def table(results: dict[str, Any]) -> str:
-    """The clients, their versions, and the scenarios that each has passed."""
+    """The clients, their versions, and the scenarios that each has passed.
+
+    `results`: name -> `package`, `version`, and `scenarios`, each with its outcome.
+    """
     lines = ["| client | version | scenarios passed |", "| --- | --- | --- |"]
     for name, entry in results.items():
         passed = [s for s, outcome in entry["scenarios"].items() if outcome == "passed"]

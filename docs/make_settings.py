@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -37,7 +38,7 @@ def render() -> str:
 def _shown(value: object) -> str:
     if isinstance(value, SecretStr) or value in (None, "", ()):
         return ""
-    return f"`{value}`"
+    return f"`{json.dumps(value) if isinstance(value, dict) else value}`"
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +11,11 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
+from tests.test_gateway import running
 from voice.ask import last_voiced, read_sound
 from voice.cli import main
 from voice.errors import VoiceError
+from voice.keys import Keys
 
 
 def tone(rate: int, seconds: float = 0.5) -> np.ndarray:
@@ -76,3 +80,43 @@ def test_no_server_is_one_clear_line(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "no server at" in result.output
     assert len(result.output.splitlines()) == 1
+
+
+async def test_a_key_is_shown_from_a_file_or_the_environment(tmp_path: Path) -> None:
+    _, text = Keys(tmp_path / "keys.json").create("me", ["realtime"])
+    question, file = tmp_path / "question.wav", tmp_path / "key"
+    soundfile.write(question, tone(24_000), 24_000)
+    file.write_text(f"{text}\n")
+
+    async with running(data_dir=tmp_path) as server:
+
+        async def ask(*options: str, key: str | None = None, given: str | None = None) -> str:
+            """The output; it ends at the silence of the scripted recogniser, or at the door."""
+            command = ["ask", str(question), "--url", server.url.replace("realtime", "x"), *options]
+            run = partial(CliRunner().invoke, main, command, input=given)
+            result = await asyncio.to_thread(run, env={"VIVAVOCE_KEY": key})
+            assert text not in result.output
+            return result.output
+
+        # There is nothing at this address, which only those are told that are let in.
+        assert "wants an API key" in await ask()
+        assert "wrong or was revoked" in await ask(key=f"{text}x")
+        for let_in in (
+            await ask(key=text),
+            await ask("--key-file", str(file)),
+            await ask("--key-file", str(file), key="other"),
+            await ask("--key-file", "-", given=text),
+        ):
+            assert let_in.startswith("Error: no server at")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b" \n", b"two words", b"line\nline", b"\xff\xfe", b"\xc3\xa4"]
+)
+def test_a_key_file_without_a_key_is_refused(tmp_path: Path, content: bytes) -> None:
+    question, file = tmp_path / "question.wav", tmp_path / "key"
+    soundfile.write(question, tone(24_000), 24_000)
+    file.write_bytes(content)
+    command = ["ask", str(question), "--url", "ws://127.0.0.1:9/x", "--key-file", str(file)]
+    result = CliRunner().invoke(main, command)
+    assert (result.exit_code, result.output) == (1, "Error: the key file holds no API key\n")

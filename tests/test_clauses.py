@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voice.clauses import Clauses
+from voice.speakable import speak, spoken_text
 
 FRAGMENTS = [
     "Sure,", " I", " think", " that", " the", " Dr.", " Smith", " U.S.", " e.g.", " a.m.", " $3.50",
@@ -190,3 +191,26 @@ def test_no_clause_outgrows_what_is_played_before_it(growth: float) -> None:
 )  # fmt: skip
 def test_other_languages(language: str, text: str, clauses: list[str]) -> None:
     assert split(text, language) == clauses
+
+
+JSON = '{"celsius": 21, "days": [{"name": "Monday. Or so", "rain": {}}]}'
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_json_is_a_clause_of_its_own(size: int) -> None:
+    text = f"The weather: {JSON}\nIt is warm, {{dear}} reader."
+    clauses = Clauses()
+    made = [c for i in range(0, len(text), size) for c in clauses.feed(text[i : i + size])]
+    made += clauses.flush()
+    assert "".join(made) == text
+    assert [clause.strip() for clause in made].count(JSON) == 1
+    for clause in made:
+        spoken = spoken_text(speak(clause))
+        assert "celsius" not in spoken
+        assert "Monday" not in spoken
+
+
+def test_json_that_never_ends_is_not_read_out() -> None:
+    clauses = Clauses()
+    made = clauses.feed('{"a": "b, ') + clauses.feed('c. d" ') + clauses.flush()
+    assert [spoken_text(speak(clause)) for clause in made] == ["code block."]

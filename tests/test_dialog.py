@@ -8,20 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.dialogs import PTT, SEMANTIC, SERVER, S, answering, feed
 from voice import events as ev
-from voice.audio import HEARD_RATE
-from voice.dialog import LATE, Dialog
+from voice.asking import LATE
+from voice.dialog import Dialog
 from voice.events import Rev
-from voice.floor import Policy
-
-S = HEARD_RATE
-SEMANTIC = Policy()
-PTT = Policy(detection="none", create_response=False, request_follows=True)
-SERVER = Policy(detection="server_vad")
-
-
-def feed(dialog: Dialog, *events: ev.Event) -> list[ev.Action]:
-    return [action for event in events for action in dialog.feed(event)]
+from voice.turn import Policy
 
 
 def test_a_pause_starts_the_transcript_and_that_the_score() -> None:
@@ -112,37 +104,6 @@ def test_nothing_understood_is_not_answered() -> None:
     assert feed(dialog, ev.Transcribed(Rev(1, 1), "")) == []
 
 
-def answering(policy: Policy = SEMANTIC) -> Dialog:
-    """A dialog whose first reply is being made and has been heard a little."""
-    dialog = Dialog(policy)
-    feed(dialog, ev.SpeechStarted(S), ev.SpeechPaused(2 * S), ev.Transcribed(Rev(1, 1), "Hello."))
-    feed(dialog, ev.Elapsed(4 * S), ev.AudioSent(Rev(1, 1), 5 * S))
-    assert dialog.replying
-    return dialog
-
-
-def test_speech_over_a_reply_interrupts_it_once_it_is_long_enough() -> None:
-    dialog = answering()
-    feed(dialog, ev.SpeechStarted(5 * S))
-    assert feed(dialog, ev.Elapsed(5 * S + SEMANTIC.interrupt - 1)) == []
-    late = 5 * S + SEMANTIC.interrupt
-    assert feed(dialog, ev.Elapsed(late)) == [ev.Cancel(Rev(1, 1), "turn_detected")]
-    assert feed(dialog, ev.Elapsed(late + 1)) == []
-
-
-def test_a_short_sound_over_a_reply_is_dropped() -> None:
-    dialog = answering()
-    feed(dialog, ev.SpeechStarted(5 * S), ev.Elapsed(5 * S + 100, 0))
-    assert feed(dialog, ev.SpeechPaused(5 * S + 100)) == [ev.DropTurn(2, 5 * S + 100)]
-    assert dialog.replying
-
-
-def test_audio_that_is_still_draining_can_be_interrupted() -> None:
-    dialog = answering()
-    feed(dialog, ev.ReplyEnded(Rev(1, 1)), ev.SpeechStarted(5 * S))
-    assert ev.Cancel(Rev(1, 1), "turn_detected") in feed(dialog, ev.Elapsed(6 * S))
-
-
 def test_a_reply_that_has_been_played_is_over() -> None:
     dialog = answering()
     feed(dialog, ev.ReplyEnded(Rev(1, 1)), ev.Elapsed(10 * S), ev.SpeechStarted(10 * S))
@@ -198,6 +159,10 @@ def test_changing_how_turns_are_found_drops_the_open_one() -> None:
     assert dialog.adopt(replace(PTT, create_response=True)) == []
 
 
+TEXTS = st.sampled_from(["", "Hello.", "and", "Mm-hm.", "Stop.", "Okay, but what about her?"])
+ANY = st.sampled_from([SEMANTIC, PTT, SERVER, replace(SEMANTIC, idle=5 * S, speaking="high")])
+
+
 class AnyConversation(RuleBasedStateMachine):
     """Whatever happens in whatever order, these rules hold."""
 
@@ -212,9 +177,12 @@ class AnyConversation(RuleBasedStateMachine):
         self.answered: list[Rev] = []
         self.pending: list[Rev] = []
         self.scoring: list[Rev] = []
+        self.glancing: list[Rev] = []
+        self.cancelled: set[Rev] = set()
+        self.opened: set[int] = set()
         self.speaking = False
 
-    @initialize(policy=st.sampled_from([SEMANTIC, PTT, SERVER]))
+    @initialize(policy=ANY)
     def begins(self, policy: Policy) -> None:
         self.dialog = Dialog(policy)
 
@@ -241,12 +209,25 @@ class AnyConversation(RuleBasedStateMachine):
                     self.held.discard(rev)
                 case ev.Cancel(rev):
                     assert rev not in self.held, "what was never let out is abandoned instead"
+                    self.cancelled.add(rev)
                     self.alive.discard(rev)
                 case ev.Transcribe(rev, start, end):
                     assert 0 <= start <= end
                     self.pending.append(rev)
                 case ev.Score(rev):
                     self.scoring.append(rev)
+                case ev.Glance(rev):
+                    self.glancing.append(rev)
+                case ev.Resume(rev, cut):
+                    assert cut in self.cancelled, "only what was cut can be taken up again"
+                    self.cancelled.discard(cut)
+                    self.alive.add(rev)
+                case ev.Nudge(rev) | ev.Fill(rev):
+                    self.alive.add(rev)
+                case ev.Suspect(turn):
+                    assert turn not in self.opened
+                case ev.OpenTurn(turn):
+                    self.opened.add(turn)
 
     @rule(seconds=st.integers(1, 3 * S))
     def time_passes(self, seconds: int) -> None:
@@ -277,7 +258,7 @@ class AnyConversation(RuleBasedStateMachine):
             self.take(ev.Transcribed(self.pending.pop(), "Hello."))
 
     @precondition(lambda self: self.pending)
-    @rule(data=st.data(), text=st.sampled_from(["", "Hello.", "and"]))
+    @rule(data=st.data(), text=TEXTS)
     def transcript_comes(self, data: st.DataObject, text: str) -> None:
         rev = data.draw(st.sampled_from(self.pending))
         self.pending.remove(rev)
@@ -289,6 +270,20 @@ class AnyConversation(RuleBasedStateMachine):
         rev = data.draw(st.sampled_from(self.scoring))
         self.scoring.remove(rev)
         self.take(ev.Scored(rev, probability))
+
+    @precondition(lambda self: self.glancing)
+    @rule(text=st.none() | TEXTS)
+    def glance_comes(self, text: str | None) -> None:
+        self.take(ev.Glanced(self.glancing.pop(), text))
+
+    @rule()
+    def partial_comes(self) -> None:
+        for number in range(1, 9):
+            self.take(ev.Overheard(Rev(number, 0), S // 5, news=False))
+
+    @rule()
+    def tool_is_slow(self) -> None:
+        self.take(ev.ToolSlow())
 
     @precondition(lambda self: self.alive - self.held)
     @rule(data=st.data())
@@ -302,7 +297,7 @@ class AnyConversation(RuleBasedStateMachine):
         self.made.add(rev)
         if rev not in self.held:
             self.alive.discard(rev)
-        self.take(ev.ReplyEnded(rev))
+        self.take(ev.ReplyEnded(rev, asks=bool(rev.turn % 2)))
 
     @rule()
     def client_commits(self) -> None:
@@ -322,7 +317,7 @@ class AnyConversation(RuleBasedStateMachine):
     def client_cancels(self) -> None:
         self.take(ev.CancelRequested())
 
-    @rule(policy=st.sampled_from([SEMANTIC, PTT, SERVER]))
+    @rule(policy=ANY)
     def policy_changes(self, policy: Policy) -> None:
         self.check(self.dialog.adopt(policy))
 

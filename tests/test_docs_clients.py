@@ -7,7 +7,8 @@ from textwrap import dedent
 
 import pytest
 
-from tests.clients.environments import CLIENTS, PROGRAMS, ROOT, Client
+from docs.make_clients import BEGIN, END, table
+from tests.clients.environments import CLIENTS, PROGRAMS, ROOT, SCENARIOS, Client
 
 PAGE = (ROOT / "docs" / "clients.md").read_text()
 SNIPPETS = re.findall(r"<!-- (\S+) -->\n```\w+\n(.*?)```", PAGE, re.DOTALL)
@@ -25,9 +26,19 @@ def test_a_snippet_is_what_the_tests_run(program: str, snippet: str) -> None:
 
 
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
-def test_every_client_has_a_snippet_and_a_row_of_its_locked_version(client: Client) -> None:
+def test_every_client_has_a_snippet(client: Client) -> None:
     assert client.program in [program for program, _ in SNIPPETS]
-    row = rf"^\| {re.escape(client.name)} \(`{re.escape(client.package)}`\) \| "
-    assert re.search(row + re.escape(client.version), PAGE, re.MULTILINE), (
-        f"run make test-clients and docs/make_clients.py: {client.name} is {client.version} now"
-    )
+
+
+def test_the_table_is_of_the_locked_versions_and_all_scenarios() -> None:
+    passed = dict.fromkeys(SCENARIOS, "passed")
+    expected = {
+        client.name: {"package": client.package, "version": client.version, "scenarios": passed}
+        for client in CLIENTS
+    }
+    assert f"{BEGIN}\n{table(expected)}\n{END}" in PAGE, "run make test-clients"
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_every_scenario_is_explained(scenario: str) -> None:
+    assert f"- **{scenario}**: " in PAGE

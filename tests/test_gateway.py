@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,9 +25,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.scripted.script import Log, Script
 from voice.app import create_app
+from voice.keys import Keys
 from voice.protocol import frames
 from voice.session import Engines
 from voice.settings import Settings
+from voice.sockets import Sockets
 
 
 class Running:
@@ -55,7 +59,7 @@ async def running(script: Script | None = None, **given: Any) -> AsyncIterator[R
     server = uvicorn.Server(
         uvicorn.Config(
             app,
-            ws="websockets-sansio",
+            ws=Sockets,
             ws_per_message_deflate=False,
             ws_max_size=config.limits.message_bytes,
             log_config=None,
@@ -107,6 +111,33 @@ async def test_a_conversation_over_a_real_socket() -> None:
         assert (await receive(client, "response.output_audio.delta"))["delta"]
         done = await receive(client, "response.done")
         assert done["response"]["status"] == "completed"
+
+
+async def test_the_address_may_ask_for_a_session_that_only_transcribes() -> None:
+    async with running() as server:
+        server.url += "?intent=transcription"
+        async with server.connect() as client:
+            for kind in ("session.created", "session.updated"):
+                session = (await receive(client, kind))["session"]
+                assert session["type"] == "transcription"
+                assert session["audio"]["input"]["transcription"] is not None
+            change = {"type": "transcription", "audio": {"input": {"turn_detection": None}}}
+            await client.send(json.dumps({"type": "session.update", "session": change}))
+            session = (await receive(client, "session.updated"))["session"]
+            assert session["audio"]["input"]["turn_detection"] is None
+            await client.send(json.dumps({"type": "response.create"}))
+            assert await error_code(client) == "invalid_session_type"
+
+
+async def test_a_refused_handshake_is_no_error_of_the_server(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Keys(tmp_path / "keys.json").create("kiosk", ["realtime"])
+    async with running(data_dir=tmp_path) as server:
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(server.url)
+        assert refused.value.response.status_code == 401
+    assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
 
 
 BAD = [

@@ -22,7 +22,8 @@ from voice import guard
 from voice.cli import main
 from voice.errors import ConfigError, Overloaded, VoiceError
 from voice.guard import KEY_SUBPROTOCOL, Guard
-from voice.keys import SCOPES, ClientSecrets, Door, Keys
+from voice.keys import SCOPES, Door, Keys, client_secret
+from voice.passes import Passes
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_what_cannot_be_is_refused(keys: Keys) -> None:
 def test_a_damaged_file_does_not_open_the_server(tmp_path: Path, content: str) -> None:
     path = tmp_path / "keys.json"
     path.write_text(content)
-    door = Door(Keys(path), ClientSecrets())
+    door = Door(Keys(path))
     with pytest.raises(ConfigError, match="damaged"):
         door.admit("anything", "chat")
     assert locked(door).get("/v1/chat/x").status_code == 503
@@ -88,8 +89,8 @@ def test_a_damaged_file_does_not_open_the_server(tmp_path: Path, content: str) -
 
 def test_a_client_secret_ends() -> None:
     now = 0.0
-    secrets = ClientSecrets(clock=lambda: now)
-    text = secrets.mint(seconds=10, session={"some": "session"})
+    secrets = Passes("ek_", clock=lambda: now)
+    text = secrets.mint(client_secret(session={"some": "session"}), seconds=10)
     assert text.startswith("ek_")
     found = secrets.find(text)
     assert found is not None
@@ -103,19 +104,19 @@ def test_a_client_secret_ends() -> None:
 
 def test_there_is_an_end_to_client_secrets_at_a_time() -> None:
     now = 0.0
-    secrets = ClientSecrets(capacity=2, clock=lambda: now)
-    secrets.mint(seconds=10)
-    secrets.mint(seconds=20)
+    secrets = Passes("ek_", capacity=2, clock=lambda: now)
+    secrets.mint(client_secret(), seconds=10)
+    secrets.mint(client_secret(), seconds=20)
     with pytest.raises(Overloaded):
-        secrets.mint(seconds=10)
+        secrets.mint(client_secret(), seconds=10)
     now = 15.0
-    assert secrets.find(secrets.mint(seconds=10)) is not None
+    assert secrets.find(secrets.mint(client_secret(), seconds=10)) is not None
 
 
 def test_a_client_secret_dies_with_the_key_that_made_it(keys: Keys) -> None:
     key, _ = keys.create("web", ["realtime"])
-    door = Door(keys, ClientSecrets())
-    text = door.secrets.mint(seconds=60, key_id=key.id)
+    door = Door(keys)
+    text = door.secrets.mint(client_secret(key.id), seconds=60)
     assert door.admit(text, "realtime").key_id == key.id
     keys.revoke(key.id)
     assert code_of(door, text, "realtime") == "invalid_api_key"
@@ -133,11 +134,11 @@ def code_of(door: Door, text: str | None, scope: str | None) -> str:
 
 
 def test_a_server_without_keys_is_open_to_any_or_none(keys: Keys) -> None:
-    door = Door(keys, ClientSecrets())
+    door = Door(keys)
     for text in (None, "", "unused", "sk-something"):
         assert code_of(door, text, "chat") == ""
     assert code_of(door, "ek_wrong", "realtime") == "invalid_api_key"
-    secret = door.secrets.mint(seconds=60)
+    secret = door.secrets.mint(client_secret(), seconds=60)
     assert code_of(door, secret, "realtime") == ""
     before = door.admit(None, "realtime")
     keys.create("first", ["chat"])
@@ -147,7 +148,7 @@ def test_a_server_without_keys_is_open_to_any_or_none(keys: Keys) -> None:
 
 def test_a_server_with_keys_asks_for_them_also_when_all_are_revoked(keys: Keys) -> None:
     key, text = keys.create("kiosk", ["audio"])
-    door = Door(keys, ClientSecrets())
+    door = Door(keys)
     assert code_of(door, None, "audio") == "missing_api_key"
     assert code_of(door, "vv_wrong", "audio") == "invalid_api_key"
     assert code_of(door, text, "audio") == ""
@@ -159,7 +160,7 @@ def test_a_server_with_keys_asks_for_them_also_when_all_are_revoked(keys: Keys) 
 
 
 def test_an_exposed_server_asks_even_before_there_is_a_key(keys: Keys) -> None:
-    assert code_of(Door(keys, ClientSecrets(), required=True), None, "chat") == "missing_api_key"
+    assert code_of(Door(keys, required=True), None, "chat") == "missing_api_key"
 
 
 # --- in front of an application
@@ -213,7 +214,7 @@ PATHS = {
 
 @pytest.mark.parametrize("path", PATHS)
 def test_each_path_wants_its_scope(keys: Keys, path: str) -> None:
-    door = Door(keys, ClientSecrets())
+    door = Door(keys)
     client = locked(door)
     good = keys.create("good", [PATHS[path]])[1]
     other = keys.create("other", [scope for scope in SCOPES if scope != PATHS[path]])[1]
@@ -240,7 +241,7 @@ def test_each_path_wants_its_scope(keys: Keys, path: str) -> None:
 
 def test_what_is_below_v1_and_unknown_wants_a_key_and_the_page_none(keys: Keys) -> None:
     text = keys.create("x", ["metrics"])[1]
-    client = locked(Door(keys, ClientSecrets()))
+    client = locked(Door(keys))
     assert client.get("/v1/anything").status_code == 401
     assert client.get("/v1/anything", headers={"authorization": f"Bearer {text}"}).is_success
     assert client.get("/").is_success
@@ -249,7 +250,7 @@ def test_what_is_below_v1_and_unknown_wants_a_key_and_the_page_none(keys: Keys) 
 
 def test_the_application_never_sees_the_key(keys: Keys) -> None:
     text = keys.create("x", ["realtime", "chat"])[1]
-    client = locked(Door(keys, ClientSecrets()))
+    client = locked(Door(keys))
     headers = {"authorization": f"Bearer {text}"}
     assert text not in client.get("/v1/chat/x", headers=headers).text
     with client.websocket_connect(REALTIME, headers=headers) as socket:
@@ -273,7 +274,7 @@ def test_a_websocket_without_a_good_key_is_refused_before_it_opens(
     keys: Keys, options: dict[str, Any], status: int
 ) -> None:
     keys.create("x", ["realtime"])
-    client = locked(Door(keys, ClientSecrets()))
+    client = locked(Door(keys))
     with (
         pytest.raises(WebSocketDenialResponse) as refused,
         client.websocket_connect(REALTIME, **options),
@@ -285,8 +286,8 @@ def test_a_websocket_without_a_good_key_is_refused_before_it_opens(
 
 def test_a_client_secret_opens_sessions_and_nothing_else(keys: Keys) -> None:
     keys.create("x", ["realtime"])
-    door = Door(keys, ClientSecrets())
-    secret = door.secrets.mint(seconds=60, key_id=keys.all()[0].id)
+    door = Door(keys)
+    secret = door.secrets.mint(client_secret(keys.all()[0].id), seconds=60)
     client = locked(door)
     offered = ["realtime", KEY_SUBPROTOCOL + secret]
     for _ in range(2):
@@ -302,7 +303,7 @@ def test_an_open_connection_ends_when_its_key_is_revoked(
 ) -> None:
     monkeypatch.setattr(guard, "STILL_GOOD_SECONDS", 0.05)
     key, text = keys.create("x", ["realtime"])
-    client = locked(Door(keys, ClientSecrets()))
+    client = locked(Door(keys))
     headers = {"authorization": f"Bearer {text}"}
     with client.websocket_connect(REALTIME, headers=headers) as socket:
         socket.receive_text()
@@ -315,7 +316,7 @@ def test_an_open_connection_ends_when_its_key_is_revoked(
 
 
 async def test_what_comes_in_is_passed_on_in_order(keys: Keys) -> None:
-    door = Door(keys, ClientSecrets())
+    door = Door(keys)
     queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     for number in range(100):
         queue.put_nowait({"type": "websocket.receive", "text": str(number)})

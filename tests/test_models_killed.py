@@ -20,6 +20,8 @@ from models.progress import Silent
 from tests import local_registry as local
 from tests.local_registry import Registry
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 
 FETCH = """

@@ -241,8 +241,17 @@ def scenario_logs() -> list[Log]:
         item_id = log.of(wire.AudioDelta)[0].item_id
         return {"type": "conversation.item.truncate", "item_id": item_id, "audio_end_ms": 100}
 
+    idle = {"type": "server_vad", "idle_timeout_ms": 5000}
+    quiet = (
+        Script()
+        .plain()
+        .configured({"audio": {"input": {"turn_detection": idle}}})
+        .says(0.5, 1.5, "Hello?")
+        .answers("Yes.")
+        .lasts(15)
+    )
     cut = Script().plain().says(0.5, 1.5, "Hello?").answers("One two.").does(5.0, truncate)
-    return [script.play() for script in (spoken, written, failing, cut)]
+    return [script.play() for script in (spoken, written, failing, quiet, cut)]
 
 
 def test_every_server_event_is_one_that_openai_documents() -> None:

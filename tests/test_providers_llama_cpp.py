@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -76,6 +77,28 @@ async def test_stops_at_the_given_length(llm: LlamaCpp) -> None:
 async def test_temperature_0_is_deterministic(llm: LlamaCpp) -> None:
     first = await collect(llm, PARIS, EXACT)
     assert words(await collect(llm, PARIS, EXACT)) == words(first)
+
+
+async def test_a_reply_ends_before_what_is_to_stop_it(llm: LlamaCpp) -> None:
+    text = words(await collect(llm, PARIS, EXACT))
+    first, second = text.split(" ")[:2]
+    stopped = await collect(llm, PARIS, replace(EXACT, stop=(f" {second}",)))
+    assert words(stopped) == first
+    assert stopped[-1].reason == "stop"  # type: ignore[union-attr]
+
+
+async def test_a_seed_repeats_what_chance_said(llm: LlamaCpp) -> None:
+    loose = ChatOptions(max_tokens=24, temperature=2.0)
+    said = [
+        words(await collect(llm, STORY, replace(loose, seed=seed))) for seed in (7, 7, 2**40 + 7)
+    ]
+    assert said[0] == said[1] != said[2]
+
+
+async def test_the_narrowest_choice_is_the_likeliest_word(llm: LlamaCpp) -> None:
+    likeliest = words(await collect(llm, PARIS, EXACT))
+    narrow = replace(EXACT, temperature=2.0, top_p=0.0001)
+    assert words(await collect(llm, PARIS, narrow)) == likeliest
 
 
 async def test_a_conversation_goes_on(llm: LlamaCpp) -> None:

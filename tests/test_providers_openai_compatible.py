@@ -154,6 +154,37 @@ async def test_a_field_the_server_does_not_take_is_left_out(
         assert instead is None or body[instead] == first[field]
 
 
+WISHES = ChatOptions(
+    top_p=0.5, frequency_penalty=0.1, presence_penalty=-0.1, seed=0, stop=("END", "\n")
+)
+
+
+async def test_sampling_is_sent_as_it_was_asked_for_and_only_then() -> None:
+    async with served(answer) as (provider, stub):
+        await collect(provider)
+        await collect(provider, options=WISHES)
+    plain, special = [exchange.body for exchange in stub.exchanges]
+    asked = {
+        "top_p": 0.5,
+        "frequency_penalty": 0.1,
+        "presence_penalty": -0.1,
+        "seed": 0,
+        "stop": ["END", "\n"],
+    }
+    assert special == {**plain, **asked}
+    assert not set(asked) & set(plain)
+
+
+async def test_sampling_the_model_does_not_take_is_refused_by_name() -> None:
+    said = "Unsupported parameter: 'stop' is not supported with this model."
+    async with served(refusing("400 Bad Request", said)) as (provider, _):
+        with pytest.raises(ChatError, match="does not take stop") as refused:
+            await collect(provider, options=WISHES)
+        assert refused.value.code == "unsupported_parameter"
+        _, plain = await failure(provider)
+    assert plain.code == "llm_refused"
+
+
 async def test_a_server_that_never_takes_a_field_is_not_asked_for_ever() -> None:
     async with served(refusing("400 Bad Request", "stream_options")) as (provider, stub):
         _, error = await failure(provider)

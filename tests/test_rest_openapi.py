@@ -32,16 +32,17 @@ def test_every_route_of_the_api_is_described() -> None:
         if method != "parameters"
     }
     served = {
-        (route.path.replace(":path", ""), route.endpoint.method)
+        (route.path.replace(":path", ""), method)
         for route in create_app(Settings()).routes
         if isinstance(route, Route) and isinstance(route.endpoint, Endpoint)
+        for method in route.endpoint.handlers
     }
     assert served == described | {("/openapi.json", "GET")}
 
 
 def test_the_document_is_one() -> None:
     schema = schemathesis.openapi.from_dict(document())
-    assert len(list(schema.get_all_operations())) == 6
+    assert len(list(schema.get_all_operations())) == 9
     schema.validate()
 
 
@@ -77,6 +78,7 @@ TRIES = settings(
 
 @pytest.mark.models
 @pytest.mark.timeout(600)
+@pytest.mark.slow
 @schema.parametrize()
 @TRIES
 def test_nothing_that_can_be_sent_makes_the_server_fail(case: Any, small: Server) -> None:
@@ -89,5 +91,6 @@ def test_nothing_that_can_be_sent_makes_the_server_fail(case: Any, small: Server
         case.call_and_validate(base_url=small.url, checks=[not_a_server_error], timeout=120)
 
 
+@pytest.mark.slow
 def test_the_log_of_all_that_tells_of_no_failure(small: Server) -> None:
     assert "Traceback" not in Path(small.log).read_text()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import msgspec
 import numpy as np
 import openai
 import pytest
@@ -23,6 +24,8 @@ from tests.scripted.script import Script
 from tests.test_gateway import Running, running
 from voice.guard import KEY_SUBPROTOCOL
 from voice.keys import Keys
+from voice.rest.completions import CompletionRequest, read_options
+from voice.rest.service import Rest
 
 ASK: list[Any] = [{"role": "user", "content": "Hello?"}]
 
@@ -105,6 +108,30 @@ async def test_a_conversation_reaches_the_model_as_it_is() -> None:
         assert prompt[3].tool_call_id == "c1"
 
 
+async def test_sampling_reaches_the_model_as_it_is() -> None:
+    async with running() as server:
+        rest = Rest(server.service.settings, lambda: None, server.service.door)
+    body = {
+        "messages": ASK,
+        "temperature": 0.1,
+        "top_p": 0.2,
+        "frequency_penalty": 0.3,
+        "presence_penalty": -0.4,
+        "seed": 0,
+        "stop": "END",
+    }
+    options = read_options(msgspec.convert(body, CompletionRequest), rest)
+    given = [
+        (body[name], getattr(options, name)) for name in body if name not in ("messages", "stop")
+    ]
+    assert all(asked == told for asked, told in given)
+    assert options.stop == ("END",)
+    body["stop"] = ["END", "."]
+    assert read_options(msgspec.convert(body, CompletionRequest), rest).stop == ("END", ".")
+    plain = read_options(msgspec.convert({"messages": ASK}, CompletionRequest), rest)
+    assert (plain.top_p, plain.seed, plain.stop) == (None, None, ())
+
+
 TOOL: Any = {
     "type": "function",
     "function": {"name": "light", "parameters": {"type": "object", "properties": {}}},
@@ -146,6 +173,16 @@ BAD_CHATS: list[tuple[Any, str, str | None]] = [
         "unsupported_parameter",
         "response_format",
     ),
+    ({"messages": ASK, "logprobs": True}, "unsupported_parameter", "logprobs"),
+    ({"messages": ASK, "logit_bias": {"7": 1}}, "unsupported_parameter", "logit_bias"),
+    ({"messages": ASK, "modalities": ["audio"]}, "unsupported_parameter", "modalities"),
+    ({"messages": ASK, "functions": [{}]}, "unsupported_parameter", "functions"),
+    ({"messages": ASK, "top_p": 2}, "invalid_value", "top_p"),
+    ({"messages": ASK, "seed": 0.5}, "invalid_value", "seed"),
+    ({"messages": ASK, "frequency_penalty": 3}, "invalid_value", "frequency_penalty"),
+    ({"messages": ASK, "presence_penalty": -3}, "invalid_value", "presence_penalty"),
+    ({"messages": ASK, "stop": ["a"] * 5}, "invalid_value", "stop"),
+    ({"messages": ASK, "stop": ""}, "invalid_value", "stop"),
     ({"messages": ASK, "max_tokens": 0}, "invalid_value", "max_tokens"),
     ({"messages": ASK, "temperature": 3}, "invalid_value", "temperature"),
     ({"messages": ASK, "tool_choice": "required"}, "invalid_value", "tool_choice"),
@@ -362,7 +399,9 @@ async def test_models_are_listed_and_found() -> None:
 
 async def test_what_is_not_there_is_refused_in_the_same_shape() -> None:
     async with running() as server, httpx2.AsyncClient() as http:
-        assert code(await http.get(f"{base(server)}/nothing"))[:2] == (404, "not_found")
+        for method in ("GET", "POST", "DELETE"):
+            answer = await http.request(method, f"{base(server)}/nothing")
+            assert code(answer)[:2] == (404, "not_found")
         wrong = await http.get(f"{base(server)}/audio/speech")
         assert code(wrong)[:2] == (405, "method_not_allowed")
         assert "POST" in wrong.headers["allow"]

@@ -125,3 +125,21 @@ def test_no_telemetry_leaves_the_machine() -> None:
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "1"
+
+
+def test_lists_and_tables_come_from_the_environment_and_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "vivavoce.toml").write_text('[tts.voices]\nfr = "mine"\n')
+    monkeypatch.setenv("VIVAVOCE_STT_LANGUAGES", '["fr", "en"]')
+    settings = read_settings()
+    assert settings.stt.languages == ("fr", "en")
+    assert settings.tts.voices["fr"] == "mine"
+    found = {name: origin for name, _, origin in origins(settings, {})}
+    assert found["stt.languages"] == "VIVAVOCE_STT_LANGUAGES"
+    assert found["tts.voices"] == "vivavoce.toml"
+    monkeypatch.setenv("VIVAVOCE_TTS_VOICES", '{"fr": "other"}')
+    assert read_settings().tts.voices["fr"] == "other"
+    monkeypatch.setenv("VIVAVOCE_STT_LANGUAGES", '["french"]')
+    with pytest.raises(ConfigError, match="VIVAVOCE_STT_LANGUAGES"):
+        read_settings()

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from voice.audio import HEARD_RATE
-from voice.engines import Transcript
+from voice.engines import Spoken, Transcript
+from voice.engines.languages import Languages
 from voice.errors import Overloaded
 from voice.events import Rev
 from voice.memory import Memory
@@ -28,20 +29,25 @@ class Reader:
 
     def __init__(self) -> None:
         self.asked: list[int] = []
+        self.languages_asked: list[Spoken] = []
+        self.answers: list[Transcript] = []
         self.fails = False
         self.may = asyncio.Event()
         self.may.set()
 
     async def transcribe(
-        self, pcm: np.ndarray, *, language: str | None = None, prefix: str = "", urgent: bool = True
+        self, pcm: np.ndarray, *, language: Spoken = None, prefix: str = "", urgent: bool = True
     ) -> Transcript:
         self.asked.append(len(pcm))
+        self.languages_asked.append(language)
         await self.may.wait()
         if self.fails:
             raise Overloaded("busy")
         numbers = np.rint(pcm * 10_000).astype(int)
         counted = np.bincount(numbers[numbers > 0])
         words = [f"w{n}" for n in np.flatnonzero(counted > WORD // 3)]
+        if self.answers:
+            return self.answers.pop(0)
         return Transcript(" ".join(words), "en")
 
 
@@ -57,12 +63,12 @@ class Talk:
         self.transcripts.told = True
         self.words = 0
 
-    def says(self, count: int) -> None:
+    def says(self, count: int, speech: float | None = None) -> None:
         for _ in range(count):
             self.words += 1
             word = np.full(WORD, self.words / 10_000, dtype=np.float32)
             word[:1000] = word[-1000:] = 0
-            self.tape.append(word)
+            self.tape.append(word, speech)
 
     @property
     def said(self) -> str:
@@ -76,7 +82,8 @@ class Talk:
         item_id = self.transcripts.item_id(rev.turn)
         self.memory.add_speech(item_id, None, np.zeros(0, dtype=np.float32))
         self.transcripts.owe(rev, 1.0)
-        return await self.transcripts.transcribe(rev, 0, self.tape.end, lambda: True)
+        heard = await self.transcripts.transcribe(rev, 0, self.tape.end, lambda: True)
+        return heard.text if heard is not None else None
 
 
 async def test_ten_minutes_without_a_pause_are_heard_in_parts() -> None:
@@ -170,3 +177,67 @@ async def test_a_turn_keeps_one_transcript_however_many_pauses_it_has(pauses: in
         talk.transcripts.resume(Rev(1, n))
     assert talk.transcripts.text(Rev(1, pauses - 1)) == talk.said
     assert all(talk.transcripts.text(Rev(1, n)) is None for n in range(pauses - 1))
+
+
+# --- what is believed, and in which language
+
+
+@pytest.mark.parametrize(
+    ("heard", "speech", "text"),
+    [
+        (Transcript("Thank you.", "en", no_speech=0.4, confidence=-0.6), 0.1, ""),
+        (Transcript("Thank you.", "en", no_speech=0.4, confidence=-0.6), 0.95, "Thank you."),
+        (Transcript("", "en", no_speech=0.5, confidence=-0.6, unsure="Stop."), 0.95, "Stop."),
+        (Transcript("", "en", no_speech=0.5, confidence=-0.6, unsure="Stop."), None, ""),
+    ],
+)
+async def test_what_the_vad_heard_counts(heard: Transcript, speech: float, text: str) -> None:
+    talk = Talk()
+    talk.stt.answers = [heard, heard]
+    talk.says(2, speech)
+    await talk.transcripts.overhear(Rev(1, 0), 0, talk.tape.end)
+    assert talk.deltas == ""
+    assert await talk.finish(Rev(1, 1)) == text
+
+
+async def test_the_conversations_language_is_that_of_its_last_turn() -> None:
+    talk = Talk()
+    expected = frozenset({"en", "fr"})
+    talk.transcripts.expect(Languages(expected=expected, present="fr"))
+    talk.says(1)
+    talk.stt.answers = [Transcript("Turn", "en"), Transcript("Turn it off.", "en")]
+    # Prepared in a pause, but not committed: nothing is settled by that.
+    await talk.transcripts.transcribe(Rev(1, 1), 0, talk.tape.end, lambda: True)
+    await talk.finish(Rev(1, 2))
+    talk.transcripts.expect(Languages(expected=expected, present="fr"))
+    talk.stt.answers = [Transcript("", "cy"), Transcript("Merci.", "fr")]
+    await talk.finish(Rev(2, 1))
+    await talk.finish(Rev(3, 1))
+    talk.transcripts.language = "de"
+    await talk.finish(Rev(4, 1))
+    present = [
+        asked.present if isinstance(asked, Languages) else asked
+        for asked in talk.stt.languages_asked
+    ]
+    assert present == ["fr", "fr", "en", "en", "de"]
+    said = list(talk.memory.conversation)
+    assert talk.transcripts.language_of(said[:1]) == "en"
+    assert talk.transcripts.language_of(said[:2]) == ""  # nothing was understood
+    assert talk.transcripts.language_of(said[:3]) == "fr"
+    assert talk.transcripts.language_of([]) == ""
+
+
+async def test_words_in_a_language_that_is_not_settled_are_not_built_on() -> None:
+    talk = Talk()
+    talk.transcripts.expect(Languages(present="en"))
+    talk.says(2)
+    arabic = Transcript("نعم نعم نعم", "ar")
+    talk.stt.answers = [arabic, arabic, arabic]
+    for _ in range(2):
+        assert await talk.transcripts.overhear(Rev(1, 0), 0, talk.tape.end) == ""
+    assert talk.deltas == ""
+    talk.says(5)  # long enough to be sure of it
+    talk.stt.answers = [arabic, arabic]
+    for _ in range(2):
+        await talk.transcripts.overhear(Rev(1, 0), 0, talk.tape.end)
+    assert talk.deltas == "نعم نعم"

@@ -35,10 +35,11 @@ from voice.engines import EngineOptions, Tts, load_engine
 from voice.errors import ConfigError, VoiceError
 from voice.gateway import Gateway
 from voice.guard import Guard, shown_error
-from voice.keys import ClientSecrets, Door, Keys
+from voice.keys import Door, Keys
 from voice.rest.errors import refuse
 from voice.session import Engines
 from voice.settings import Settings
+from voice.sockets import Sockets
 from voice.speakable import speak
 
 log = logging.getLogger(__name__)
@@ -62,10 +63,9 @@ class Service:
         self.gateway = Gateway(settings, lambda: self.engines)
         self.door = Door(
             Keys(settings.keys_file),
-            ClientSecrets(),
             required=settings.require_keys or not _is_loopback(settings.host),
         )
-        self.rest = rest.Rest(settings, lambda: self.engines, self.door.secrets)
+        self.rest = rest.Rest(settings, lambda: self.engines, self.door)
 
     async def load(self) -> None:
         """Load and warm all engines, saying what each part took. Raises `ConfigError`."""
@@ -152,6 +152,8 @@ async def _warm(kind: str, part: Any, settings: Settings) -> None:
         case "turn":
             await part.completion(noise)
         case "stt":
+            if strange := ", ".join(sorted({*settings.stt.languages} - part.languages)):
+                raise ConfigError(f"VIVAVOCE_STT_LANGUAGES: {strange} is not known here")
             await part.transcribe(noise, language=settings.stt.language or "en")
         case "tts":
             if settings.tts.voice not in part.voices:
@@ -267,6 +269,8 @@ class Page(StaticFiles):
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Serve a file of the page, never one of Python's."""
+        if path.startswith("v1/"):
+            raise HTTPException(404)  # for every method: it is no file that could be asked for
         if path.endswith(".py") or "__pycache__" in path:
             return Response(status_code=404)
         response = await super().get_response(path, scope)
@@ -283,7 +287,7 @@ def serve(settings: Settings, say: Say) -> None:
     service: Service = app.state.service
     config = uvicorn.Config(
         app,
-        ws="websockets-sansio",
+        ws=Sockets,
         ws_per_message_deflate=False,
         ws_max_size=settings.limits.message_bytes,
         log_config=None,

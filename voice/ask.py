@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 import soxr
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from voice.audio import SPOKEN_RATE, Pcm, int16_from_pcm, pcm_from_int16
 from voice.errors import BadEvent, VoiceError
@@ -76,25 +76,40 @@ async def ask(
     session: dict[str, Any] | None = None,
     patience: float = 30.0,
     voiced: int | None = None,
+    key: str = "",
 ) -> Answer:
     """Speak `pcm` (24 kHz) to the server at `url` and collect its spoken answer.
 
     `session` is merged into the `session.update` that is sent first; `voiced` is the number of
     samples up to the end of the speech, from which times are measured (by default judged by
-    loudness). Raises `VoiceError` with code
+    loudness); `key` is the API key of a server that wants one. Raises `VoiceError` with code
     `unreachable`, `no_answer` (nothing within `patience` seconds after the end of the file), or
     whatever code the server answers with.
     """
+    offer: dict[str, Any] = {"subprotocols": [frames.SUBPROTOCOL], "compression": None}
+    if key:
+        offer["additional_headers"] = {"Authorization": f"Bearer {key}"}
     try:
-        async with connect(url, subprotocols=[frames.SUBPROTOCOL], compression=None) as socket:  # type: ignore[list-item]
+        async with connect(url, **offer) as socket:
             # The first message is `session.created`, or why there is none.
             _follow(json.loads(await socket.recv()), Answer(), 0.0)
             await socket.send(json.dumps({"type": "session.update", "session": _session(session)}))
             return await _converse(socket, pcm, patience, voiced)
+    except InvalidStatus as error:
+        raise _refusal(url, error) from None
     except (OSError, InvalidHandshake, InvalidURI) as error:
         raise VoiceError(f"no server at {url}: {error}", code="unreachable") from None
     except ConnectionClosed as error:
         raise VoiceError(f"the server closed: {error}", code="unreachable") from None
+
+
+def _refusal(url: str, error: InvalidStatus) -> VoiceError:
+    """What the server said against it, if it was one of ours."""
+    try:
+        told = json.loads(error.response.body or b"")["error"]
+        return VoiceError(str(told["message"]), code=str(told["code"]))
+    except (ValueError, LookupError, TypeError):
+        return VoiceError(f"no server at {url}: {error}", code="unreachable")
 
 
 def _session(changes: dict[str, Any] | None) -> dict[str, Any]:

@@ -36,6 +36,12 @@ def seconds(samples: int, rate: int) -> float:
     return samples / rate
 
 
+def loudness(pcm: Pcm) -> float:
+    """The level of `pcm` in decibels of full scale, -120 for silence."""
+    power = float(np.mean(np.square(pcm, dtype=np.float64))) if len(pcm) else 0.0
+    return 10.0 * float(np.log10(max(power, 1e-12)))
+
+
 def quietest(pcm: Pcm, earliest: int, latest: int, *, width: int) -> int:
     """The middle of the quietest `width` samples of `pcm` between `earliest` and `latest`."""
     energy = np.cumsum(np.square(pcm[earliest:latest], dtype=np.float64))

@@ -16,6 +16,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from voice.raw_data import data_end
+
 _ABBREVIATIONS: Mapping[str, frozenset[str]] = {
     "": frozenset(
         "dr mr mrs ms prof st rev gen sgt capt lt col gov sen hon mt vs approx cf ca dept e.g i.e"
@@ -104,7 +106,7 @@ class Clauses:
     and at most `growth` times those of the longest before them (infinite where synthesis is much
     faster than speech). A bound is overstepped by one word where that ends a phrase, and where only
     numbers and the like stand that must not be torn apart. Characters of scripts written without
-    spaces count as half a word. A block of code is a clause, however long.
+    spaces count as half a word. A block of code, or of JSON, is a clause, however long.
     """
 
     def __init__(
@@ -234,6 +236,8 @@ def _tokens(text: str, *, final: bool) -> Iterator[_Token]:
         ticks = _TICKS.match(text, at)
         if ticks and len(ticks[0]) >= 3:
             end, fence = _fence_end(text, ticks, final=final), True
+        elif (end := data_end(text, at)) != -1:
+            end, fence = len(text) if end is None and final else end, True
         else:
             end, fence = _token_end(text, at, final=final), False
         if end is None:

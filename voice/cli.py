@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TextIO, TypeVar
 
 import click
 import soundfile
@@ -22,7 +23,7 @@ from voice.ask import ask as ask_server
 from voice.ask import read_sound
 from voice.audio import SPOKEN_RATE, Pcm
 from voice.engines import EngineOptions, load_engine
-from voice.errors import VoiceError
+from voice.errors import ConfigError, VoiceError
 from voice.keys import SCOPES, Keys
 from voice.settings import env_names, origins, read_settings, walk
 
@@ -185,13 +186,24 @@ def revoke_key(key_id: str, data_dir: Path | None) -> None:
 @click.argument("question", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the answer here.")
 @click.option("--url", help="The server; this machine's if not given.")
+@click.option(
+    "--key-file",
+    type=click.File(),
+    help="File with the API key (- is standard input), for a server that wants one.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @plainly
-def ask(question: Path, output: Path | None, url: str | None, as_json: bool) -> None:
-    """Speak a sound file to a running server in real time and print its answer and the times."""
+def ask(
+    question: Path, output: Path | None, url: str | None, key_file: TextIO | None, as_json: bool
+) -> None:
+    """Speak a sound file to a running server in real time and print its answer and the times.
+
+    Without --key-file, the API key is the variable VIVAVOCE_KEY. It is no option itself: other
+    users of a machine can read the command lines of its programs.
+    """
     pcm = read_sound(question)
     url = url or f"ws://127.0.0.1:{read_settings().port}/v1/realtime"
-    answer = asyncio.run(ask_server(url, pcm))
+    answer = asyncio.run(ask_server(url, pcm, key=read_key(key_file)))
     if output is not None:
         write_sound(output, answer.pcm)
     seconds = len(answer.pcm) / SPOKEN_RATE
@@ -214,6 +226,20 @@ def ask(question: Path, output: Path | None, url: str | None, as_json: bool) -> 
     click.echo("Stages, as the server measured them:")
     for name, took in answer.stages.items():
         click.echo(f"  {name:<15} {took:7.0f} ms")
+
+
+def read_key(file: TextIO | None) -> str:
+    """The API key in `file`, or else in VIVAVOCE_KEY; empty if there is none in either.
+
+    Raises `ConfigError` if what is there cannot be a key.
+    """
+    try:
+        key = (file.read() if file else os.environ.get("VIVAVOCE_KEY", "")).strip()
+    except (OSError, UnicodeDecodeError):
+        key = "\0"
+    if (file and not key) or not (key.isascii() and key.isprintable()) or " " in key:
+        raise ConfigError(f"{'the key file' if file else 'VIVAVOCE_KEY'} holds no API key")
+    return key
 
 
 @main.command()

@@ -1,19 +1,21 @@
-"""From a client's microphone bytes to what was heard: resampling, frames, VAD, segmenter, tape."""
+"""From a client's microphone bytes to what was heard: resampling, echo, VAD, segmenter, tape."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
 import numpy as np
 import soxr
 
 from voice import g711
-from voice.audio import HEARD_RATE, SPOKEN_RATE, Pcm, pcm_from_int16
+from voice.audio import HEARD_RATE, SPOKEN_RATE, Pcm, loudness, pcm_from_int16
+from voice.echo import Echo
+from voice.echo_filter import FRAME
 from voice.engines import Vad
 from voice.events import Elapsed, SpeechPaused, SpeechStarted
+from voice.loudspeaker import Encoding, Loudspeaker
+from voice.sections import VadSettings
 from voice.segmenter import Segmenter
-from voice.settings import VadSettings
 from voice.tape import Tape
 
 Heard = SpeechStarted | SpeechPaused | Elapsed
@@ -28,6 +30,9 @@ class Ears:
         self._rest: Pcm = np.zeros(0, dtype=np.float32)
         self._law: g711.Law | None = None
         self._resampler = _resampler(SPOKEN_RATE)
+        self._silence: Pcm = np.zeros(vad.frame, dtype=np.float32)
+        self._echo = Echo() if settings.echo and vad.frame == FRAME else None
+        self._loudspeaker = Loudspeaker(self._echo) if self._echo is not None else None
         self.tape = Tape(capacity)
         self.segmenter = Segmenter(
             frame=vad.frame,
@@ -41,7 +46,7 @@ class Ears:
         """Samples a second of what comes in."""
         return g711.RATE if self._law else SPOKEN_RATE
 
-    def tune(self, encoding: Literal["audio/pcm", "audio/pcmu", "audio/pcma"]) -> None:
+    def tune(self, encoding: Encoding) -> None:
         """From now on, audio comes in as this: PCM16 at 24 kHz, or G.711 at 8 kHz."""
         law = None if encoding == "audio/pcm" else encoding
         if law != self._law:
@@ -63,6 +68,21 @@ class Ears:
         missing = -(len(self._rest) + len(pcm)) % self._frame
         yield from self._frames(np.concatenate((pcm, np.zeros(missing, dtype=np.float32))))
 
+    def play(self, data: bytes, *, of: str, encoding: Encoding = "audio/pcm") -> None:
+        """A piece of the reply `of` goes out now: PCM16 at 24 kHz, or G.711 at 8 kHz."""
+        if self._loudspeaker is not None:
+            self._loudspeaker.play(data, self.tape.end, of=of, encoding=encoding)
+
+    def hush(self) -> None:
+        """The reply was interrupted: what went out and has not sounded yet never will."""
+        if self._loudspeaker is not None:
+            self._loudspeaker.stop(self.tape.end)
+
+    def played(self, of: str, seconds: float) -> None:
+        """The client says that it has played so much of the reply `of` by now."""
+        if self._loudspeaker is not None:
+            self._loudspeaker.played(of, seconds, self.tape.end)
+
     def _frames(self, pcm: Pcm) -> Iterator[Heard]:
         waiting = np.concatenate((self._rest, pcm))
         whole = len(waiting) - len(waiting) % self._frame
@@ -70,11 +90,16 @@ class Ears:
         for start in range(0, whole, self._frame):
             frame = waiting[start : start + self._frame]
             at = self.tape.end
-            self.tape.append(frame)
-            edge = self.segmenter.feed(at, self._vad.probability(frame))
+            spoken = frame
+            if self._echo is not None:
+                frame, only_echo = self._echo.clean(frame, at)
+                spoken = self._silence if only_echo else frame
+            probability = self._vad.probability(spoken)
+            self.tape.append(frame, probability)
+            edge = self.segmenter.feed(at, probability)
             if edge is not None:
                 yield edge
-            yield Elapsed(self.tape.end, self.segmenter.silent)
+            yield Elapsed(self.tape.end, self.segmenter.silent, loudness(spoken))
 
 
 def _resampler(rate: int) -> soxr.ResampleStream:

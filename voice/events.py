@@ -43,26 +43,45 @@ class Elapsed:
     """The microphone has delivered everything before sample `now`.
 
     `silent` samples at the end were without speech, though not enough of them yet for a pause.
+    `level` is the loudness of the newest frame (decibels of full scale).
     """
 
     now: int
     silent: int = 0
+    level: float = -120.0
 
 
 @dataclass(frozen=True, slots=True)
 class Transcribed:
-    """What was said in this revision; an empty text means nothing was."""
+    """What was said in this revision; an empty text means nothing was.
+
+    `confidence` is the mean log-probability.
+    """
 
     rev: Rev
     text: str
+    confidence: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Overheard:
-    """A look at the turn while it goes on is done; it took `samples` of the clock."""
+    """A look at the turn while it goes on is done; it took `samples` of the clock.
+
+    `news` says that more of it is understood than before.
+    """
 
     rev: Rev
     samples: int
+    news: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Glanced:
+    """What is understood so far of speech over a reply; None if that could not be found out."""
+
+    rev: Rev
+    text: str | None
+    confidence: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +131,23 @@ class AudioSent:
 
 @dataclass(frozen=True, slots=True)
 class ReplyEnded:
-    """Everything of the reply has been generated, or it failed."""
+    """Everything of the reply has been generated, or it failed; `asks`: it ends in a question."""
 
     rev: Rev
+    asks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """The client has played all it was sent of this turn's reply."""
+    """The client has played this turn's reply, but for the last `left` samples that were made."""
 
     turn: int
+    left: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSlow:
+    """A function that the assistant called has not answered for a while."""
 
 
 Event = (
@@ -130,6 +156,7 @@ Event = (
     | Elapsed
     | Transcribed
     | Overheard
+    | Glanced
     | Scored
     | AudioCommitted
     | AudioCleared
@@ -138,10 +165,19 @@ Event = (
     | AudioSent
     | ReplyEnded
     | Played
+    | ToolSlow
 )
 
 
 # --- actions ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """Somebody speaks over a reply, from sample `at`: perhaps a turn, perhaps nothing."""
+
+    turn: int
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +209,15 @@ class Transcribe:
 @dataclass(frozen=True, slots=True)
 class Overhear:
     """Have a look at what has been said from sample `start` to `end`, while the user speaks on."""
+
+    rev: Rev
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """Find out what is being said over a reply, from sample `start` to `end`."""
 
     rev: Rev
     start: int
@@ -235,6 +280,30 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Resume:
+    """The reply `cut` was interrupted by mistake: say the rest of it, from the heard word on."""
+
+    rev: Rev
+    cut: Rev
+
+
+@dataclass(frozen=True, slots=True)
+class Nudge:
+    """The user has been silent from sample `start` to `end`: ask whether they are there."""
+
+    rev: Rev
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """Say that it takes a moment."""
+
+    rev: Rev
+
+
+@dataclass(frozen=True, slots=True)
 class Refuse:
     """Tell the client that what it asked for is not possible now."""
 
@@ -243,10 +312,12 @@ class Refuse:
 
 
 Action = (
-    OpenTurn
+    Suspect
+    | OpenTurn
     | DropTurn
     | Transcribe
     | Overhear
+    | Glance
     | Score
     | Abandon
     | Commit
@@ -254,5 +325,8 @@ Action = (
     | Respond
     | Release
     | Cancel
+    | Resume
+    | Nudge
+    | Fill
     | Refuse
 )

@@ -1,82 +1,97 @@
-"""The rules for taking turns, and the state of a turn and of a reply. Pure data."""
+"""The floor of one conversation: whose turn it is, what is open, what came last. Pure state.
+
+`voice.dialog` and `voice.overlapping` are the rules.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
+from voice import events as ev
 from voice.audio import HEARD_RATE
-from voice.endpointing import Eagerness
 from voice.events import Rev
+from voice.replying import Replying
+from voice.turn import Level, Policy, Turn
+
+PAST = HEARD_RATE * 7
+"""Sound from before a turn that is kept at hand; no longer prefix can be asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How turns are taken in this session; durations in samples at `HEARD_RATE`.
+class Floor:
+    """State that the rules share, and the few changes of it that several of them make."""
 
-    `detection` `none` is push-to-talk: the client commits, and nothing heard ends or cancels
-    anything.
-    """
-
-    detection: Literal["none", "server_vad", "semantic_vad"] = "semantic_vad"
-    eagerness: Eagerness = "auto"
-    silence: int = HEARD_RATE // 2
-    create_response: bool = True
-    interrupt_response: bool = True
-    request_follows: bool = False
-    """The client asks for a reply right after each of its commits (our own page does), so that
-    push-to-talk may prepare one in the pauses too."""
-    speculation: Literal["off", "stt", "llm", "tts"] = "tts"
-    interrupt: int = HEARD_RATE * 160 // 1000
-    reopen: int = HEARD_RATE * 12 // 10
-    max_turn: int = HEARD_RATE * 120
-    partial: int = 0
-    """Speech after which a partial transcript is made, again and again; 0 is never."""
-    partial_share: float = 0.3
-    """Share of the time that partial transcripts may take."""
-    prefix: int = HEARD_RATE * 3 // 10
-
-
-@dataclass(slots=True)
-class Turn:
-    """The user's turn: open, or committed and waiting for its transcript."""
-
-    number: int
-    start: int
-    spoke: int
-    """Where the present stretch of speech began."""
-    speaking: bool = True
-    revision: int = 0
-    end: int = 0
-    transcript: str | None = None
-    transcribing: bool = False
-    probability: float | None = None
-    scoring: bool = False
-    scored: int | None = None
-    """When the turn detector was last asked in this pause."""
-    overhearing: bool = False
-    overhear_at: int = 0
-    """When the next partial transcript is due."""
-    over_reply: bool = False
-    """Every word of it so far was said over a reply that still goes on."""
-    respond: bool = False
-    """Once committed: a reply is to be made as soon as the transcript is there."""
-    asked: bool = False
-    """Once committed: that reply was asked for by the client, so it comes even to silence."""
-    answered: bool = False
-    used: bool = False
-    """A reply to the present revision has been started, so another needs another `Rev`."""
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.now = 0
+        self.spoken_for = 0
+        """Audio before this sample belongs to a turn that is over, or was cleared."""
+        self.turn: Turn | None = None
+        self.committed: Turn | None = None
+        """The newest committed turn: it may still want its transcript, or be reopened."""
+        self.own = Replying()
+        self.nudges = 0
+        """How often in a row the user was asked whether they are there."""
+        self.usual = Level()
+        """How loud the user speaks when no reply sounds."""
+        self._numbers = 0
 
     @property
-    def rev(self) -> Rev:
-        return Rev(self.number, self.revision)
+    def expects_reply(self) -> bool:
+        """The language model may prepare for a reply to what is being said."""
+        ptt = self.policy.detection == "none"
+        follows = self.policy.request_follows if ptt else self.policy.create_response
+        return follows and self.policy.speculation in ("llm", "tts") and not self.own.active
 
+    @property
+    def transcribing(self) -> bool:
+        """The newest committed turn has no transcript yet."""
+        return self.committed is not None and self.committed.transcribing
 
-@dataclass(slots=True)
-class Reply:
-    rev: Rev
-    held: bool
-    ended: bool = False
-    audible: bool = False
-    until: int = 0
-    """When its audio, as far as sent, will have been played."""
+    @property
+    def wanted(self) -> int:
+        """Audio before this sample will not be asked for again."""
+        turn, past = self.turn, self.committed
+        if past is not None and (past.transcribing or self.now - past.end <= self.policy.reopen):
+            return past.start
+        if self.policy.detection == "none":
+            return self.spoken_for
+        return turn.start if turn is not None else max(self.spoken_for, self.now - PAST)
+
+    def next_rev(self) -> Rev:
+        """For a reply that no pause of the user's began."""
+        self._numbers += 1
+        return Rev(self._numbers, 0)
+
+    def open(self, start: int, at: int) -> Turn:
+        """A new turn, whose sound begins at `start` and whose speech at `at`."""
+        self._numbers += 1
+        due = at + self.policy.partial
+        self.turn = Turn(self._numbers, start, at, overhear_at=due, understood_at=at)
+        return self.turn
+
+    def hear(self, turn: Turn, level: float) -> None:
+        """A frame of speech of this loudness."""
+        turn.level = turn.level.heard(level)
+        if not turn.weighed:
+            self.usual = self.usual.heard(level, memory=3000)
+
+    def abandon(self, turn: Turn) -> list[ev.Action]:
+        """What was prepared for the turn's present revision is of no use any more."""
+        reply = self.own.of(turn.rev)
+        busy = turn.transcribing or turn.transcript is not None or turn.scoring
+        if reply is not None and reply.held:
+            self.own.reply = None
+        turn.transcript, turn.transcribing = None, False
+        turn.probability, turn.scoring = None, False
+        return [ev.Abandon(turn.rev)] if busy else []
+
+    def drop(self, turn: Turn) -> list[ev.Action]:
+        """The open turn was nothing; whoever it was, the floor is the assistant's."""
+        actions = self.abandon(turn)
+        self.turn = None
+        self.spoken_for = max(turn.end, turn.start)
+        return [*actions, ev.DropTurn(turn.number, self.spoken_for)]
+
+    def clear(self, now: int) -> list[ev.Action]:
+        """The client throws away what was said since the last turn."""
+        turn, self.turn = self.turn, None
+        self.spoken_for = now
+        return self.abandon(turn) if turn is not None else []

@@ -7,14 +7,15 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 
+from msgspec.structs import replace
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from voice import metrics
 from voice.errors import BadEvent, Overloaded, VoiceError
-from voice.keys import Credential
+from voice.passes import Credential
 from voice.protocol import client, frames
 from voice.protocol import server as wire
-from voice.protocol.config import show
+from voice.protocol.config import SessionConfig, Transcription, show
 from voice.requests import handle
 from voice.session import Engines, Session
 from voice.settings import Settings
@@ -77,9 +78,7 @@ class Gateway:
                 session = Session(engines, self.settings, group, extended=extended)
                 self.sessions.add(session)
                 metrics.SESSIONS.inc()
-                # A client secret says how its sessions begin (`voice.rest.client_secrets`).
-                credential: Credential | None = socket.scope.get("credential")
-                given = credential.session if credential is not None else None
+                given = _given(socket, session.config)
                 first = given or session.config
                 session.put(wire.SessionCreated(session=show(first, session.id)))
                 if given is not None:
@@ -102,6 +101,19 @@ class Gateway:
         if ending is not None:
             metrics.ERRORS.labels(ending.code).inc()
             await _end(socket, ending)
+
+
+def _given(socket: WebSocket, config: SessionConfig) -> SessionConfig | None:
+    """How the session is to begin, if not as all do: what its client secret was minted for
+    (`voice.rest.client_secrets`), or else the type that the address asks for.
+    """
+    credential: Credential | None = socket.scope.get("credential")
+    if credential is not None and credential.session is not None:
+        session: SessionConfig = credential.session
+        return session
+    if socket.query_params.get("intent") != "transcription":
+        return None
+    return replace(config, kind="transcription", transcription=Transcription())
 
 
 class _Gone(Exception):

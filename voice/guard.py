@@ -13,11 +13,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from voice.errors import VoiceError
-from voice.keys import Credential, Door
+from voice.keys import Door
+from voice.passes import Credential
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -33,7 +35,11 @@ HEADERS = {
 KEY_SUBPROTOCOL = "openai-insecure-api-key."
 """How OpenAI's browser clients send a key: a browser's WebSocket can set no header."""
 
+COOKIE = "vivavoce"
+"""The cookie of a browser that has shown a key: opaque, no key itself."""
+
 SCOPED = {
+    "/v1/browser_session": "realtime",
     "/v1/realtime": "realtime",
     "/v1/audio": "audio",
     "/v1/chat": "chat",
@@ -86,8 +92,9 @@ class Guard:
             return
         if self._door is not None and (path := scope["path"]) and _locked(path):
             shown = _shown(headers, scope.get("subprotocols", ()))
+            cookie = _cookie(headers) if _from_page(scope, headers, host) else None
             try:
-                credential = self._door.admit(shown, wanted_scope(path))
+                credential = self._door.admit(shown, wanted_scope(path), cookie)
             except VoiceError as error:
                 await _answer(scope, send, _STATUS.get(error.code, 503), error)
                 return
@@ -149,10 +156,30 @@ def _shown(headers: Headers, subprotocols: Iterable[str]) -> str | None:
     return next(offered, "").removeprefix(KEY_SUBPROTOCOL) or None
 
 
+def _cookie(headers: Headers) -> str | None:
+    """What a browser holds that has shown a key (`voice.rest.browser_session`)."""
+    return cookie_parser(headers.get("cookie", "")).get(COOKIE)
+
+
+def _from_page(scope: Scope, headers: Headers, host: str) -> bool:
+    """Whether the request comes from the page that this very host serves.
+
+    `SameSite=Strict` is not enough to trust a cookie: all ports of a host are one site, and a
+    WebSocket is opened by whoever wants to. Browsers send an Origin with every WebSocket and
+    everything that changes something; with what only reads they say where it comes from in
+    Sec-Fetch-Site, if the page is secure, and let no other page see the answer.
+    """
+    origin = headers.get("origin")
+    if origin is not None:
+        return origin.partition("://")[2].lower() == host.lower()
+    reads = scope["type"] == "http" and scope["method"] in SAFE_METHODS
+    return reads and headers.get("sec-fetch-site", "same-origin") == "same-origin"
+
+
 def _without_key(scope: Scope) -> Scope:
     """The scope as the application sees it: nothing there could log or echo the key."""
     bare = {**scope}
-    hidden = (b"authorization", b"sec-websocket-protocol")
+    hidden = (b"authorization", b"cookie", b"sec-websocket-protocol")
     bare["headers"] = [pair for pair in scope["headers"] if pair[0].lower() not in hidden]
     if "subprotocols" in scope:
         offered = scope["subprotocols"]

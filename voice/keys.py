@@ -1,4 +1,4 @@
-"""API keys for programs, and short-lived client secrets for browsers.
+"""API keys for programs, and who is let in with them.
 
 A key is 256 random bits. What is kept of it is its SHA-256: a slow password hash protects short
 secrets people think up from being guessed, and nobody guesses 256 bits, so a fast hash costs every
@@ -13,21 +13,20 @@ import json
 import os
 import secrets
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from voice.errors import ConfigError, Overloaded, VoiceError
+from voice.errors import ConfigError, VoiceError
+from voice.passes import PASS_BYTES, Credential, Passes, digest
 
 SCOPES = {
-    "realtime": "the Realtime WebSocket, and client secrets for it",
+    "realtime": "the Realtime WebSocket, client secrets for it, and the page",
     "audio": "transcriptions and speech",
     "chat": "chat completions",
     "models": "what models, voices and languages there are",
@@ -37,7 +36,6 @@ SCOPES = {
 
 KEY_PREFIX = "vv_"
 SECRET_PREFIX = "ek_"  # noqa: S105  what OpenAI's begin with; clients look for it
-SECRET_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +50,6 @@ class Key:
     sha256: str
     created: str
     revoked: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """Who was let in: a key, or a client secret and the session it was made for.
-
-    `key_id` is the key's own or, of a secret, that of the key which minted it; empty if none did.
-    """
-
-    key_id: str
-    scopes: frozenset[str]
-    ephemeral: bool = False
-    session: Any = None
 
 
 class Keys:
@@ -99,7 +84,7 @@ class Keys:
             raise ConfigError(
                 f"no such scope: {', '.join(unknown) or '(none)'}; known: {', '.join(SCOPES)}"
             )
-        text = KEY_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+        text = KEY_PREFIX + secrets.token_urlsafe(PASS_BYTES)
         key = Key("key_" + secrets.token_hex(6), name, wanted, digest(text), _now())
         with self._changing() as keys:
             self._write([*keys, key])
@@ -155,42 +140,6 @@ class Keys:
         self._seen = None
 
 
-class ClientSecrets:
-    """Secrets that let a browser open Realtime sessions for some minutes; in memory only, so a
-    restart ends them. At most `capacity` at a time.
-    """
-
-    def __init__(self, *, capacity: int = 10_000, clock: Callable[[], float] = time.monotonic):
-        self._capacity = capacity
-        self._clock = clock
-        self._known: dict[str, tuple[float, Credential]] = {}
-
-    def mint(self, *, seconds: float, key_id: str = "", session: Any = None) -> str:
-        """A new secret, good for `seconds`. Raises `Overloaded` if too many are out."""
-        now = self._clock()
-        if len(self._known) >= self._capacity:
-            self._known = {name: kept for name, kept in self._known.items() if kept[0] > now}
-        if len(self._known) >= self._capacity:
-            raise Overloaded("too many client secrets are in use", code="too_many_secrets")
-        text = SECRET_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
-        credential = Credential(key_id, frozenset({"realtime"}), ephemeral=True, session=session)
-        self._known[digest(text)] = (now + seconds, credential)
-        return text
-
-    def find(self, text: str) -> Credential | None:
-        """What the secret is good for; None if it is wrong or expired.
-
-        It is looked up by its hash: how long that takes tells about the hash, which cannot be
-        steered towards one that exists.
-        """
-        name = digest(text)
-        until, credential = self._known.get(name, (0.0, None))
-        if credential is not None and until <= self._clock():
-            del self._known[name]
-            return None
-        return credential
-
-
 class Door:
     """Decides whether a request may come in, by what it shows.
 
@@ -198,9 +147,10 @@ class Door:
     open, as it has always been on loopback.
     """
 
-    def __init__(self, keys: Keys, secrets_: ClientSecrets, *, required: bool = False) -> None:
+    def __init__(self, keys: Keys, *, required: bool = False) -> None:
         self.keys = keys
-        self.secrets = secrets_
+        self.secrets = Passes(SECRET_PREFIX)
+        self.browsers = Passes()
         self._required = required
 
     @property
@@ -208,8 +158,9 @@ class Door:
         """Whether requests without a key are let in."""
         return not self._required and not self.keys.all()
 
-    def admit(self, text: str | None, scope: str | None) -> Credential:
-        """Let in who shows `text` for `scope` (None: any key will do).
+    def admit(self, text: str | None, scope: str | None, cookie: str | None = None) -> Credential:
+        """Let in who shows `text`, or the `cookie` of a browser that has shown a key, for `scope`
+        (None: any key will do).
 
         Raises `VoiceError` `missing_api_key`, `invalid_api_key` or `missing_scope`. An open server
         looks at client secrets only: programs send it whatever key they have at hand.
@@ -227,6 +178,8 @@ class Door:
             found = Credential(key.id, frozenset(key.scopes))
         elif text:
             raise VoiceError("this API key is wrong or was revoked", code="invalid_api_key")
+        elif cookie and (visitor := self.browsers.find(cookie)) and self.stands(visitor):
+            found = replace(visitor, browser=digest(cookie))
         if found is None:
             raise VoiceError(
                 "this server wants an API key: Authorization: Bearer vv_...", code="missing_api_key"
@@ -238,15 +191,19 @@ class Door:
         return found
 
     def stands(self, credential: Credential) -> bool:
-        """Whether who was let in may stay: the key behind it is good, or none was needed."""
+        """Whether who was let in may stay: the key behind it is good, or none was needed, and a
+        browser has not signed out.
+        """
+        if credential.browser and not self.browsers.holds(credential.browser):
+            return False
         if credential.key_id:
             return self.keys.stands(credential.key_id)
         return self.open
 
 
-def digest(text: str) -> str:
-    """The SHA-256 of a secret, in hexadecimal."""
-    return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+def client_secret(key_id: str = "", session: Any = None) -> Credential:
+    """What a client secret stands for: Realtime sessions, which begin as `session` says."""
+    return Credential(key_id, frozenset({"realtime"}), ephemeral=True, session=session)
 
 
 def _now() -> str:

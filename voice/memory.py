@@ -122,6 +122,15 @@ class Memory:
             self.conversation.truncate(reply.item_id, text)
             self.recordings.cut(reply.item_id, seconds)
 
+    def uncut(self, reply: Reply) -> int:
+        """The rest of the reply follows after all, so that nobody interrupted it.
+
+        Returns how many characters of its text were heard.
+        """
+        if reply.item_id not in self.conversation:
+            return 0
+        return len(self.conversation.uncut(reply.item_id).text or "")
+
     def truncate(self, item_id: str, audio_end_ms: int) -> None:
         """The client says how much was heard of an item.
 

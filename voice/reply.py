@@ -6,12 +6,12 @@ are held, sent or dropped is not decided here.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from typing import Literal, Protocol
 
 from chat.errors import ChatError
-from chat.providers import Finished, Llm, TextDelta, ToolCall
+from chat.providers import Delta, Finished, TextDelta, ToolCall
 from voice.audio import SPOKEN_RATE, Pcm, int16_from_pcm
 from voice.clauses import Clauses
 from voice.engines import Tts, Word
@@ -31,6 +31,7 @@ LONGEST_CLAUSE = 20
 """Words spoken in one piece."""
 
 
+Deltas = Callable[[], AsyncGenerator[Delta, None]]
 Room = Callable[[], Awaitable[None]]
 
 
@@ -45,12 +46,12 @@ class Emit(Protocol):
 async def respond(
     reply: Reply,
     *,
-    llm: Llm,
+    ask: Deltas,
     tts: Tts,
     emit: Emit,
     room: Room,
 ) -> None:
-    """Make the whole reply.
+    """Make the whole reply out of what `ask` streams.
 
     `room` waits as long as no further speech is wanted yet. Cancellation stops the model and the
     synthesis; `closing` then says what ends the reply on the wire. Failures of the engines end it
@@ -59,10 +60,12 @@ async def respond(
     plan = reply.plan
     reply.stamp("started")
     emit(wire.ResponseCreated(response=reply.response("in_progress")))
+    if plan.voiceless and plan.modality == "audio":
+        emit(wire.VoiceMissing(response_id=reply.id, language=plan.voiceless, voice=plan.voice))
     status: Literal["completed", "incomplete", "failed"] = "completed"
     details = wire.StatusDetails(type="completed")
     try:
-        async with aclosing(llm.respond(plan.messages, plan.options)) as deltas:
+        async with aclosing(ask()) as deltas:
             # A clause in the synthesiser cannot be interrupted: short ones keep it free.
             clauses = Clauses(plan.language, first_max=FIRST_CLAUSE, hard=LONGEST_CLAUSE)
             async for delta in deltas:
@@ -77,7 +80,7 @@ async def respond(
                         await _say_all(reply, clauses.flush(), tts, emit, room)
                         _emit_all(call_function(reply, delta), emit)
                     case Finished():
-                        reply.usage = delta
+                        reply.usage, reply.complete = delta, True
             await _say_all(reply, clauses.flush(), tts, emit, room)
         if reply.usage.reason == "length":
             status = "incomplete"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from chat.conversation import ROOT
+from chat.conversation import ROOT, OutputItem
 from chat.errors import ChatError
 from voice import events as ev
 from voice.audio import HEARD_RATE
@@ -57,6 +57,12 @@ async def _handle(session: Session, event: client.AnyClientEvent) -> None:  # no
         case client.ResponseCreate():
             _respond(session, event)
         case client.ResponseCancel():
+            if event.response_id is not None and not session.is_replying(event.response_id):
+                raise BadEvent(
+                    "Cancellation failed: this response is not active",
+                    code="response_cancel_not_active",
+                    param="response_id",
+                )
             session.feed(ev.CancelRequested(), refers_to=event.event_id)
         case client.OutputClear():
             if session.dialog.replying:
@@ -94,6 +100,7 @@ def _update(session: Session, event: client.SessionUpdate) -> None:
         languages=session.engines.stt.languages,
         text_chars=limits.text_chars,
         max_tools=limits.tools,
+        extended=session.extended,
     )
     if changed.kind != session.config.kind and session.memory.last_id is not None:
         raise BadEvent("the type of a session that has begun cannot change", param="session.type")
@@ -130,6 +137,8 @@ def _create(session: Session, event: client.ItemCreate) -> None:
     session.put(wire.ItemAdded(item=item, previous_item_id=previous))
     session.put(wire.ItemDone(item=item, previous_item_id=previous))
     session.drop_oldest()
+    if isinstance(made, OutputItem):
+        session.tool_answered()
 
 
 def _truncate(session: Session, event: client.ItemTruncate) -> None:
@@ -137,6 +146,7 @@ def _truncate(session: Session, event: client.ItemTruncate) -> None:
         raise BadEvent("an item has one content part here", param="content_index")
     with _about("item_truncate_invalid_item_id", "item_id"):
         session.memory.truncate(event.item_id, event.audio_end_ms)
+    session.ears.hush()
     session.put(
         wire.ItemTruncated(
             item_id=event.item_id,
@@ -174,5 +184,7 @@ def _played(session: Session, event: client.OutputPlayed) -> None:
     if not session.extended:
         raise BadEvent("only for clients of vivavoce.v1", code="unknown_event", param="type")
     reply = session.memory.played(event.item_id, event.audio_end_ms)
-    if reply is not None and event.done:
-        session.feed(ev.Played(reply.plan.rev.turn))
+    session.ears.played(event.item_id, event.audio_end_ms / 1000)
+    if reply is not None:
+        left = 0.0 if event.done else max(0.0, reply.sent - event.audio_end_ms / 1000)
+        session.feed(ev.Played(reply.plan.rev.turn, int(left * HEARD_RATE)))

@@ -40,6 +40,8 @@ class Plan:
     metadata: dict[str, str] | None = None
     max_output_tokens: int | str = "inf"
     format: AudioFormat = PCM16
+    voiceless: str = ""
+    """The language that was spoken, if it is not the voice's."""
 
 
 @dataclass(slots=True)
@@ -67,6 +69,8 @@ class Reply:
     """Seconds of its audio that the client says it has played."""
     encoder: Encoder | None = None
     """Makes the audio that goes out, if that is not PCM."""
+    complete: bool = False
+    """The language model has said all of it."""
     done: bool = False
     """`response.done` has been written."""
     cut: bool = False
@@ -106,6 +110,11 @@ class Reply:
             if status == "in_progress"
             else wire.usage(tokens.prompt_tokens, tokens.completion_tokens),
         )
+
+    @property
+    def asks(self) -> bool:
+        """It ends in a question, in Latin, Chinese and Japanese, or Arabic script."""
+        return self.text.rstrip(" \n\"'*_)").endswith(("?", "\uff1f", "\u061f"))
 
     @property
     def spoken(self) -> bool:

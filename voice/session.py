@@ -8,40 +8,40 @@ models answer comes back as another event.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Literal
+from dataclasses import dataclass, replace
 
 from chat.conversation import MessageItem
 from chat.errors import ChatError
+from chat.prompts import STILL_THERE
 from chat.providers import Llm
 from voice import events as ev
 from voice import metrics
+from voice.answers import Answers
 from voice.audio import HEARD_RATE, seconds
 from voice.dialog import Dialog
 from voice.ears import Ears
+from voice.echo_words import unsaid
 from voice.engines import Stt, Tts, TurnDetector, Vad
 from voice.errors import VoiceError
 from voice.events import Rev
+from voice.languages import may_be_heard
 from voice.memory import RECORDED, Memory
 from voice.outbox import Outbox, Outgoing
+from voice.phrases import one_moment
 from voice.planning import first_config, plan, policy
 from voice.protocol import server as wire
 from voice.protocol.client import ResponseParams
 from voice.protocol.config import ServerVad, SessionConfig, show
-from voice.reply import respond
-from voice.response import Plan, Reply, closing
+from voice.response import Plan
 from voice.settings import Settings
 from voice.stamps import Stamps
 from voice.transcripts import Transcripts
+from voice.work import Work
 
 JUDGED = HEARD_RATE * 8
 """The turn detector judges by the last 8 s at most."""
-
-REMEMBERED = 3
-"""Replies kept at hand; the dialog refers to the newest only, the others may still be closing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +91,23 @@ class Session:
         self._conversation_id = wire.new_id("conv")
         self.transcripts = Transcripts(engines.stt, self.ears.tape, self.memory, self.put)
         self.transcripts.language = settings.stt.language
+        self._expect_languages()
         self._announced: set[int] = set()
         """Turns whose beginning the client was told."""
-        self._replies: dict[Rev, Reply] = {}
-        self._work: dict[Rev, dict[str, asyncio.Task[None]]] = {}
+        self._work = Work(group)
         self._stamps = Stamps()
+        self._answers = Answers(
+            engines.llm,
+            engines.tts,
+            settings,
+            memory=self.memory,
+            outbox=self.outbox,
+            stamps=self._stamps,
+            ears=self.ears,
+            feed=self.feed,
+            launch=self._work.launch,
+            extended=extended,
+        )
         self._refers_to: str | None = None
         """The `event_id` of the client event being handled, for errors."""
 
@@ -140,9 +152,15 @@ class Session:
         heard = changed.transcription
         self.transcripts.told = heard is not None
         self.transcripts.language = (heard and heard.language) or self.settings.stt.language
+        self._expect_languages()
         for action in self.dialog.adopt(rules):
             self._perform(action)
         self.put(wire.SessionUpdated(session=show(changed, self.id)))
+
+    def _expect_languages(self) -> None:
+        engines = self.engines
+        voices, known = engines.tts.voices, engines.stt.languages
+        self.transcripts.expect(may_be_heard(self.config, self.settings, voices, known))
 
     async def _warm(self, voice: str) -> None:
         with suppress(VoiceError):  # what is wrong is told when the voice is to speak
@@ -167,31 +185,27 @@ class Session:
 
     def sent(self, out: Outgoing[wire.ServerEvent]) -> None:
         """A message has been handed to the client's socket."""
-        reply = self._replies.get(out.rev) if out.rev is not None else None
-        if reply is None or out.rev is None or not out.seconds:
-            return
-        reply.sent += out.seconds
-        if reply.first_sent is None:
-            reply.first_sent = self._loop.time()
-            took = self._stamps.report(out.rev.turn, reply.stamps, reply.first_sent)
-            if self.extended:
-                shown = {stage: round(value * 1000, 1) for stage, value in took.items()}
-                self.put(wire.Timings(response_id=reply.id, turn=out.rev.turn, stages=shown))
-        self.feed(ev.AudioSent(out.rev, int(out.seconds * HEARD_RATE)))
+        self._answers.sent(out)
+
+    def is_replying(self, response_id: str) -> bool:
+        """Whether this response is being made and was let out."""
+        return self._answers.is_active(response_id)
+
+    def tool_answered(self) -> None:
+        """A function that the assistant called has given its output."""
+        self._work.stop_all("tool")
 
     # --- what is to be done
 
-    def _perform(self, action: ev.Action) -> None:  # noqa: PLR0912 - the table of actions
+    def _perform(self, action: ev.Action) -> None:  # noqa: PLR0912, PLR0915 - the table of actions
         match action:
+            case ev.Suspect(turn, at):
+                if self.extended:  # it lowers the reply's voice; others would end the reply
+                    self._announce(turn, at)
             case ev.OpenTurn(turn, at):
-                self._announced.add(turn)
-                item_id = self.transcripts.item_id(turn)
-                ms = at * 1000 // HEARD_RATE
-                self.put(wire.SpeechStarted(item_id=item_id, audio_start_ms=ms))
+                self._announce(turn, at)
             case ev.DropTurn(turn, at):
-                self._announced.discard(turn)
-                item_id = self.transcripts.item_id(turn)
-                self.put(wire.SpeechStopped(item_id=item_id, audio_end_ms=at * 1000 // HEARD_RATE))
+                self._tell_stopped(turn, at)
                 self.transcripts.forget(turn)
             case ev.Transcribe(rev, start, end, final):
                 ago = seconds(self.ears.tape.end - end, HEARD_RATE)
@@ -200,14 +214,19 @@ class Session:
                 if not final:
                     self._stamps.note(rev.turn, "paused")
                 # A partial transcript is no longer wanted now that a whole one is made.
-                self._stop(Rev(rev.turn, rev.revision - 1))
-                self._launch(rev, "transcribe", self._transcribe(rev, start, end))
+                self._work.stop(Rev(rev.turn, rev.revision - 1))
+                self._work.launch(rev, "transcribe", self._transcribe(rev, start, end))
             case ev.Overhear(rev, start, end):
-                self._launch(rev, "overhear", self._overhear(rev, start, end))
+                self._work.launch(rev, "overhear", self._overhear(rev, start, end))
+            case ev.Glance(rev, start, end):
+                self._work.launch(rev, "glance", self._glance(rev, start, end))
             case ev.Score(rev, start, end):
-                self._launch(rev, "score", self._score(rev, start, end))
+                self._work.launch(rev, "score", self._score(rev, start, end))
             case ev.Abandon(rev):
-                self._abandon(rev)
+                if self.transcripts.resume(rev):
+                    self._work.spare(rev, "transcribe")
+                self._work.stop(rev)
+                self._answers.abandon(rev)
             case ev.Commit(rev, start, end):
                 self._commit(rev, start, end)
             case ev.Reopen(rev):
@@ -215,46 +234,53 @@ class Session:
             case ev.Respond(rev, held):
                 self._respond(rev, held=held)
             case ev.Release(rev):
-                self._release(self._replies[rev])
+                self._answers.release(rev)
             case ev.Cancel(rev, reason):
-                self._cancel(self._replies[rev], reason)
+                self.wish = None
+                self._work.stop(rev)
+                self._answers.cancel(rev, reason)
+            case ev.Resume(rev, cut):
+                self._answers.resume(cut, lambda: self._plan(rev))
+            case ev.Nudge(rev, start, end):
+                self._nudge(rev, start, end)
+            case ev.Fill(rev):
+                # It is no part of the conversation: it would stand between a call and its output.
+                plan = replace(self._plan(rev), conversation_id=None)
+                phrase = self.settings.turn.tool_phrase or one_moment(plan.language)
+                self._answers.say(plan, phrase)
             case ev.Refuse(code, message):
                 self.wish = None
                 self.fail(VoiceError(message, code=code), self._refers_to)
 
-    def _launch(self, rev: Rev, kind: str, work: Coroutine[Any, Any, None]) -> None:
-        task = self._group.create_task(work)
-        self._work.setdefault(rev, {})[kind] = task
-        task.add_done_callback(partial(self._landed, rev, kind))
-
-    def _landed(self, rev: Rev, kind: str, task: asyncio.Task[None]) -> None:
-        tasks = self._work.get(rev, {})
-        if tasks.get(kind) is task:
-            del tasks[kind]
-        if not tasks:
-            self._work.pop(rev, None)
-
-    def _stop(self, rev: Rev) -> None:
-        for task in self._work.pop(rev, {}).values():
-            task.cancel()
-
     async def _transcribe(self, rev: Rev, start: int, end: int) -> None:
         task = asyncio.current_task()
-        text = await self.transcripts.transcribe(
-            rev, start, end, lambda: task in self._work.get(rev, {}).values()
+        own = self._own_words(start)
+        said = await self.transcripts.transcribe(
+            rev, start, end, lambda: self._work.is_live(rev, task)
         )
-        if text is not None:
+        if said is not None:
             self._stamps.note(rev.turn, "transcribed")
-            self.feed(ev.Transcribed(rev, text))
+            text = unsaid(said.text, own) if own else said.text
+            self.feed(ev.Transcribed(rev, text, said.confidence))
 
     async def _overhear(self, rev: Rev, start: int, end: int) -> None:
         began = self._loop.time()
         said = await self.transcripts.overhear(rev, start, end)
         took = self._loop.time() - began
-        self.feed(ev.Overheard(rev, int(took * HEARD_RATE)))
+        self.feed(ev.Overheard(rev, int(took * HEARD_RATE), news=said != ""))
         if said and self.dialog.expects_reply:
             # Cancelled with this task when the user pauses: the words so far need not be read then.
-            await self.engines.llm.expect(self._plan(rev, said).messages)
+            await self.engines.llm.expect(self._plan(rev, heard=said, wish=self.wish).messages)
+
+    async def _glance(self, rev: Rev, start: int, end: int) -> None:
+        own = self._own_words(start)
+        said = await self.transcripts.glance(start, end)
+        text = said and (unsaid(said.text, own) if own else said.text)
+        self.feed(ev.Glanced(rev, text, said.confidence if said else 0.0))
+
+    def _own_words(self, start: int) -> str:
+        """What the assistant was saying when sample `start` was heard: it may be what was heard."""
+        return self._answers.said(seconds(self.ears.tape.end - start, HEARD_RATE))
 
     async def _score(self, rev: Rev, start: int, end: int) -> None:
         pcm = self.ears.tape.read(max(start, end - JUDGED), end)
@@ -267,49 +293,58 @@ class Session:
 
     # --- the user's turn
 
+    def _announce(self, turn: int, at: int) -> None:
+        if turn not in self._announced:
+            self._announced.add(turn)
+            ms = at * 1000 // HEARD_RATE
+            item_id = self.transcripts.item_id(turn)
+            self.put(wire.SpeechStarted(item_id=item_id, audio_start_ms=ms))
+
+    def _tell_stopped(self, turn: int, at: int) -> None:
+        if turn in self._announced:
+            self._announced.discard(turn)
+            ms = at * 1000 // HEARD_RATE
+            item_id = self.transcripts.item_id(turn)
+            self.put(wire.SpeechStopped(item_id=item_id, audio_end_ms=ms))
+
     def _commit(self, rev: Rev, start: int, end: int) -> None:
         metrics.TURNS.inc()
         self._stamps.note(rev.turn, "committed")
-        item_id = self.transcripts.item_id(rev.turn)
+        self._tell_stopped(rev.turn, end)
+        self._add_speech(self.transcripts.item_id(rev.turn), None, start, end)
+        self.transcripts.owe(rev, seconds(end - start, HEARD_RATE))
+
+    def _add_speech(self, item_id: str, text: str | None, start: int, end: int) -> None:
+        """Samples `start` to `end` are a message of the user's."""
         previous = self.memory.last_id
-        if rev.turn in self._announced:
-            self._announced.discard(rev.turn)
-            ms = end * 1000 // HEARD_RATE
-            self.put(wire.SpeechStopped(item_id=item_id, audio_end_ms=ms))
         self.put(wire.BufferCommitted(item_id=item_id, previous_item_id=previous))
-        self.memory.add_speech(item_id, None, self.ears.tape.read(start, end))
+        self.memory.add_speech(item_id, text, self.ears.tape.read(start, end))
         item = self.memory.show(item_id)
         self.put(wire.ItemAdded(item=item, previous_item_id=previous))
         self.put(wire.ItemDone(item=item, previous_item_id=previous))
         self.drop_oldest()
-        self.transcripts.owe(rev, seconds(end - start, HEARD_RATE))
+
+    def _nudge(self, rev: Rev, start: int, end: int) -> None:
+        """Nothing was said from `start` to `end`: that is a message too, and gets a reply."""
+        item_id = self.transcripts.item_id(rev.turn)
+        timeout = wire.TimeoutTriggered(
+            item_id=item_id,
+            audio_start_ms=start * 1000 // HEARD_RATE,
+            audio_end_ms=end * 1000 // HEARD_RATE,
+        )
+        self.put(timeout)
+        self._add_speech(item_id, "", start, end)
+        self._answers.begin(self._plan(rev, aside=STILL_THERE), held=False)
 
     def _reopen(self, rev: Rev) -> None:
+        self._work.stop(rev)
         gone: list[wire.ServerEvent] = []
-        reply = self._replies.pop(rev, None)
-        self._stop(rev)
-        if reply is not None:
-            details = wire.StatusDetails(type="cancelled", reason="turn_detected")
-            gone += closing(reply, "cancelled", details) if not reply.done else []
-            gone += [wire.ItemDeleted(item_id=i) for i in self.memory.forget_reply(reply)]
         item_id = self.transcripts.item_id(rev.turn)
         if item_id in self.memory.conversation:
             self.memory.forget(item_id)
             gone.append(wire.ItemDeleted(item_id=item_id))
         self.transcripts.renew(rev.turn)
-        self.outbox.cut(rev, gone)
-
-    def _abandon(self, rev: Rev) -> None:
-        if self.transcripts.resume(rev):
-            self._work.get(rev, {}).pop("transcribe", None)  # not to be cancelled
-        self._stop(rev)
-        self.outbox.drop(rev)
-        metrics.ABANDONED.inc()
-        reply = self._replies.pop(rev, None)
-        if reply is not None:
-            self.memory.recordings.forget(reply.item_id)
-            metrics.WASTED_CHARS.inc(len(reply.text))
-            metrics.WASTED_SPEECH.inc(reply.seconds)
+        self._answers.retract(rev, gone)
 
     def drop_oldest(self) -> None:
         """Keep the conversation within its limit."""
@@ -318,101 +353,46 @@ class Session:
 
     # --- replies
 
-    def _plan(self, rev: Rev, heard: str | None) -> Plan:
-        """The plan of a reply to the conversation, and to what was `heard` in this turn."""
+    def _plan(
+        self,
+        rev: Rev,
+        *,
+        heard: str | None = None,
+        aside: str = "",
+        wish: ResponseParams | None = None,
+    ) -> Plan:
+        """The plan of a reply to the conversation, and to what was `heard` in this turn.
+
+        `aside` is said to the language model only; `wish` is what the client wants different.
+        """
         items = list(self.memory.conversation)
         previous = self.memory.last_id
         item_id = self.transcripts.item_id(rev.turn) if heard else ""
-        if self.wish is not None and self.wish.input:
-            items = self.memory.chosen(self.wish.input)
+        if wish is not None and wish.input:
+            items = self.memory.chosen(wish.input)
         elif heard and item_id not in self.memory.conversation:
             items.append(MessageItem(item_id, "user", heard))
             previous = item_id
+        spoken = self.transcripts.language_of(items)
+        if aside:
+            items.append(MessageItem("aside", "user", aside))
         return plan(
             rev,
             config=self.config,
             settings=self.settings,
-            wish=self.wish,
+            wish=wish,
             items=items,
             previous_item_id=previous,
             conversation_id=self._conversation_id,
             voices=self.engines.tts.voices,
+            spoken=spoken,
         )
 
     def _respond(self, rev: Rev, *, held: bool) -> None:
         heard = self.transcripts.text(rev)
-        reply = Reply(self._plan(rev, heard))
+        made = self._plan(rev, heard=heard, wish=self.wish)
         self.wish = None
-        for old in list(self._replies)[:-REMEMBERED]:
-            del self._replies[old]
-        self._replies[rev] = reply
-        if held:
-            self.outbox.hold(rev)
-        else:
-            self._release(reply)
         if heard == "":
-            self._emit(reply, wire.ResponseCreated(response=reply.response("in_progress")))
-            done = wire.StatusDetails(type="completed")
-            for event in closing(reply, "completed", done):
-                self._emit(reply, event)
-            self.feed(ev.ReplyEnded(rev))
+            self._answers.say_nothing(made)
         else:
-            self._launch(rev, "reply", self._make(reply))
-
-    async def _make(self, reply: Reply) -> None:
-        await respond(
-            reply,
-            llm=self.engines.llm,
-            tts=self.engines.tts,
-            emit=partial(self._emit, reply),
-            room=partial(self._room, reply),
-        )
-        self.memory.remember(reply)
-        metrics.REPLIES.labels(reply.usage.reason).inc()
-        self.feed(ev.ReplyEnded(reply.plan.rev))
-
-    def _emit(
-        self,
-        reply: Reply,
-        event: wire.ServerEvent,
-        *,
-        seconds: float = 0.0,
-        content: bool = False,
-    ) -> None:
-        if isinstance(event, wire.ItemAdded | wire.ItemDone):
-            self.memory.remember(reply)
-        if isinstance(event, wire.EXTENSIONS) and not self.extended:
-            return
-        if isinstance(event, wire.AudioDelta):
-            self.memory.record(reply, event.delta)
-        for made in reply.encoded(event):
-            self.outbox.put(Outgoing(made, reply.plan.rev, seconds, content))
-            seconds = 0.0
-
-    async def _room(self, reply: Reply) -> None:
-        """Wait until more of the reply's speech is wanted."""
-        if self.settings.turn.speculation == "llm":
-            await reply.released.wait()
-        await self.outbox.room()
-        if reply.first_sent is not None:
-            # Speech far ahead of the listener is wasted if they interrupt.
-            ahead = reply.seconds - (self._loop.time() - reply.first_sent)
-            await asyncio.sleep(max(0.0, ahead - self.settings.tts.lead_seconds))
-
-    def _release(self, reply: Reply) -> None:
-        reply.released.set()
-        self.memory.remember(reply)
-        self.outbox.release(reply.plan.rev)
-
-    def _cancel(self, reply: Reply, reason: Literal["turn_detected", "client_cancelled"]) -> None:
-        rev = reply.plan.rev
-        self._stop(rev)
-        last: list[wire.ServerEvent] = []
-        self.memory.cut(reply, reply.heard_by(self._loop.time()))
-        if not reply.done:
-            details = wire.StatusDetails(type="cancelled", reason=reason)
-            last += closing(reply, "cancelled", details)
-            metrics.REPLIES.labels("cancelled").inc()
-        if self.extended:
-            last.append(wire.OutputCleared(response_id=reply.id))
-        self.outbox.cut(rev, last)
+            self._answers.begin(made, held=held)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
+from typing import NamedTuple
 
+from chat.conversation import Item, MessageItem
 from voice import metrics
 from voice.audio import HEARD_RATE, quietest
-from voice.engines import Stt
+from voice.engines import Spoken, Stt
+from voice.engines.languages import BRIEF, Languages
 from voice.errors import VoiceError
 from voice.events import Rev
 from voice.hearing import Hearing
 from voice.memory import Memory
+from voice.plausible import believed
 from voice.protocol import server as wire
 from voice.tape import Tape
 
@@ -34,17 +39,25 @@ REMEMBERED = 8
 """Turns whose transcripts are kept at hand."""
 
 
+class Understood(NamedTuple):
+    """What was said, and the mean log-probability of it."""
+
+    text: str
+    confidence: float
+
+
 class Transcripts:
     """The transcripts of one session; `put` sends an event to the client.
 
-    `language` is what the client says is spoken (None: to be detected), `told` whether it wants to
-    hear of transcripts at all.
+    `language` is what the client says is spoken (None: to be detected), `languages` what may be
+    detected then, `told` whether it wants to hear of transcripts at all.
     """
 
     def __init__(
         self, stt: Stt, tape: Tape, memory: Memory, put: Callable[[wire.ServerEvent], None]
     ) -> None:
         self.language: str | None = None
+        self.languages = Languages()
         self.told = False
         self._stt = stt
         self._tape = tape
@@ -60,6 +73,8 @@ class Transcripts:
         self._texts: dict[Rev, str] = {}
         self._finals: dict[Rev, tuple[int, str, str]] = {}
         """What was added by a revision: where it ended, its text and language."""
+        self._spoken: dict[str, str] = {}
+        """Item -> the language it was said in, as far as it is known."""
         self._owed: dict[Rev, float] = {}
         """Committed turns whose transcript is on its way -> seconds of their speech."""
 
@@ -71,7 +86,7 @@ class Transcripts:
 
     def forget(self, turn: int) -> None:
         """The turn came to nothing."""
-        self._items.pop(turn, None)
+        self._spoken.pop(self._items.pop(turn, ""), None)
         self._hearings.pop(turn, None)
         self._settling.pop(turn, None)
         for table in (self._texts, self._finals, self._owed):
@@ -90,6 +105,16 @@ class Transcripts:
         """From where on sound since `sample` may be transcribed (again)."""
         starts = (h.start for h in self._hearings.values() if h.begin <= sample < h.start)
         return next(starts, sample)
+
+    def expect(self, known: Languages) -> None:
+        """What may be detected from now on; a conversation that has a language keeps it."""
+        present = self.languages.present if self._spoken else known.present
+        self.languages = replace(known, present=present)
+
+    def language_of(self, items: Iterable[Item]) -> str:
+        """The language of the newest message of the user's; empty if it was not spoken."""
+        said = [item.id for item in items if isinstance(item, MessageItem) and item.role == "user"]
+        return self._spoken.get(said[-1], "") if said else ""
 
     def text(self, rev: Rev) -> str | None:
         """What was said in this revision, None if that is not known (yet)."""
@@ -110,7 +135,7 @@ class Transcripts:
 
     async def transcribe(
         self, rev: Rev, start: int, end: int, is_live: Callable[[], bool]
-    ) -> str | None:
+    ) -> Understood | None:
         """Transcribe a turn up to a pause. Failure counts as nothing said and is told.
 
         Returns None if, when it is done, the revision is not live any more.
@@ -118,11 +143,12 @@ class Transcripts:
         hearing = self._hearing(rev.turn, start)
         began = hearing.start
         pcm = self._tape.read(began, end + TAIL)
-        text, language, failed = "", "", False
+        text, language, confidence, failed = "", "", 0.0, False
         self._running.add(rev)
         try:
-            heard = await self._stt.transcribe(pcm, language=self.language, prefix=hearing.agreed)
-            text, language = heard.text, heard.language
+            heard = await self._stt.transcribe(pcm, language=self._known, prefix=hearing.agreed)
+            text, language = believed(heard, self._tape.speech(began, end + TAIL)), heard.language
+            confidence = heard.confidence
         except VoiceError as error:
             failed = True
             self._tell_failure(rev, error)
@@ -139,16 +165,18 @@ class Transcripts:
             for old in [old for old in table if old.turn == rev.turn]:
                 del table[old]
         self._texts[rev] = hearing.whole(text)
+        self._note(rev.turn, text, language)
         if not failed:
             self._finals[rev] = end, text, language
         if rev in self._owed:
             self._tell(rev)
-        return self._texts[rev]
+        return Understood(self._texts[rev], confidence)
 
-    async def overhear(self, rev: Rev, start: int, end: int) -> str:
+    async def overhear(self, rev: Rev, start: int, end: int) -> str | None:
         """Make a partial transcript and tell the words that have become stable.
 
-        Returns all stable words of the turn if there are new ones, else nothing.
+        Returns all stable words of the turn if there are new ones, else an empty text; None if it
+        could not be found out.
         """
         hearing = self._hearing(rev.turn, start)
         began = hearing.start
@@ -158,25 +186,48 @@ class Transcripts:
             cut, prefix = quietest(pcm, PART // 2, PART, width=GAP), ""
         with suppress(VoiceError):  # under load there is none; the final one is what counts
             heard = await self._stt.transcribe(
-                pcm[:cut] if cut else pcm, language=self.language, prefix=prefix, urgent=False
+                pcm[:cut] if cut else pcm, language=self._known, prefix=prefix, urgent=False
             )
+            text = believed(heard, self._tape.speech(began, began + cut if cut else end))
             if hearing.start != began:
-                return ""
+                return None
             before = hearing.whole(hearing.agreed)
             if cut:
-                hearing.divide(began + cut, heard.text, heard.language)
-            else:
-                hearing.overhear(heard.text, heard.language)
+                hearing.divide(began + cut, text, heard.language)
+            elif self._present in ("", heard.language) or len(pcm) >= BRIEF * HEARD_RATE:
+                # Words in a language that may turn out not to be spoken are nothing to build on.
+                hearing.overhear(text, heard.language)
+                self._note(rev.turn, text, heard.language)
             self._tell_news(rev.turn, hearing.news())
             stable = hearing.whole(hearing.agreed)
             return stable if stable != before else ""
-        return ""
+        return None
+
+    async def glance(self, start: int, end: int) -> Understood | None:
+        """What is being said from `start` to `end`; None if that cannot be told just now."""
+        with suppress(VoiceError):
+            pcm = self._tape.read(start, end)
+            heard = await self._stt.transcribe(pcm, language=self._known, urgent=False)
+            return Understood(believed(heard, self._tape.speech(start, end)), heard.confidence)
+        return None
 
     def owe(self, rev: Rev, seconds: float) -> None:
         """The turn, `seconds` long, is committed: its transcript is told when it is there."""
         self._owed[rev] = seconds
         if rev in self._texts:
             self._tell(rev)
+
+    @property
+    def _known(self) -> Spoken:
+        return self.language or self.languages
+
+    @property
+    def _present(self) -> str:
+        return self.language or self.languages.present
+
+    def _note(self, turn: int, text: str, language: str) -> None:
+        if text and language:
+            self._spoken[self.item_id(turn)] = language
 
     def _hearing(self, turn: int, start: int) -> Hearing:
         return self._hearings.setdefault(turn, Hearing(start))
@@ -188,6 +239,8 @@ class Transcripts:
         if item_id not in self._memory.conversation:
             return  # the client deleted it meanwhile
         self._memory.conversation.set_text(item_id, text)
+        if language := self._spoken.get(item_id):
+            self.languages = replace(self.languages, present=language)
         self._tell_news(rev.turn, self._hearing(rev.turn, 0).news(text))
         if self.told:
             usage = wire.Duration(seconds)

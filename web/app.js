@@ -5,11 +5,13 @@ import { createAura } from "./aura.js";
 import { bindMessageBox, bindSettings, bindTalkControls } from "./controls.js";
 import { EMPTY, reduce } from "./conversation.js";
 import { offerDiagnostics } from "./diagnostics.js";
+import { languageName } from "./messages.js";
 import { MicrophoneError, audioAllowed, openMicrophone } from "./microphone.js";
 import { phaseOf } from "./phase.js";
 import { createReplies } from "./replies.js";
 import { connect } from "./session.js";
 import { fetchChoices, loadSettings, saveSettings, sessionUpdate } from "./settings.js";
+import { bindSignIn } from "./signin.js";
 import { createSpeaker } from "./speaker.js";
 import { createTalk } from "./talk.js";
 import { createView, fillMessages, findElements } from "./view.js";
@@ -31,6 +33,8 @@ let speakerLevel = 0;
 /** @type {Promise<import("./microphone.js").Microphone> | null} */
 let microphone = null;
 let microphoneOpen = false;
+/** Languages that no voice speaks, as far as the user was told. @type {Set<string>} */
+const voiceless = new Set();
 /** @type {ReturnType<typeof phaseOf>} */
 let phase = "connecting";
 
@@ -74,6 +78,7 @@ const talk = createTalk({
 const socketUrl = new URL("/v1/realtime", location.href);
 socketUrl.protocol = location.protocol === "https:" ? "wss:" : "ws:";
 const session = connect({ url: socketUrl.href, onEvent: receive, onLost: lose });
+const door = bindSignIn(elements, { onSignedIn: () => session.retry() });
 
 /** @param {import("./protocol.js").WireEvent} event */
 function receive(event) {
@@ -88,6 +93,9 @@ function receive(event) {
     case "response.done":
       if (event.response.status === "failed") view.notify("notice.reply_failed");
       break;
+    case "response.voice_missing":
+      missVoice(event["language"]);
+      break;
     case "error":
       complain(event["error"]);
       break;
@@ -100,6 +108,7 @@ function greet() {
   view.settle("notice.server_lost", "notice.server_unreachable", "notice.server_full");
   view.settle("notice.server_refused", "notice.not_connected");
   configure();
+  void door.look();
   if (choices.voices.length === 0) void loadChoices();
 }
 
@@ -108,7 +117,8 @@ function lose(reason) {
   line = "offline";
   talk.abandon();
   speaker.finish();
-  view.notify(`notice.${reason}`);
+  if (!door.asking) view.notify(`notice.${reason}`);
+  void door.look().then((answer) => answer === "locked" && view.settle(`notice.${reason}`));
   dispatch({ type: "local.lost" });
 }
 
@@ -118,8 +128,17 @@ function complain({ code, message }) {
   view.notify("notice.server_error", { values: { message } });
 }
 
+/** Said once for each language. @param {string} language */
+function missVoice(language) {
+  if (voiceless.has(language)) return;
+  voiceless.add(language);
+  view.notify("notice.voice_missing", { values: { language: languageName(language) } });
+}
+
 function configure() {
-  session.send(sessionUpdate(settings, { handsFree: talk.handsFree, canPlay: canTalk }));
+  const { languages } = navigator;
+  const mode = { handsFree: talk.handsFree, canPlay: canTalk, languages };
+  session.send(sessionUpdate(settings, mode));
 }
 
 /** Open the microphone, or find it open. Called inside a gesture. */

@@ -30,6 +30,7 @@
  * @property {Response | null} response the reply being made, if any
  * @property {boolean} awaiting a reply was asked for and has not begun
  * @property {boolean} userSpeaking the server hears speech
+ * @property {string} silence the item that a long silence has become
  * @property {Readonly<Record<string, number>>} turnOfItem
  */
 
@@ -39,6 +40,7 @@ export const EMPTY = Object.freeze({
   response: null,
   awaiting: false,
   userSpeaking: false,
+  silence: "",
   turnOfItem: Object.freeze({}),
 });
 
@@ -77,7 +79,11 @@ export function reduce(state, event) {
     case "input_audio_buffer.cleared":
       return { ...state, userSpeaking: false };
 
+    case "input_audio_buffer.timeout_triggered":
+      return { ...state, silence: event.item_id };
+
     case "conversation.item.added":
+      if (event.item.id === state.silence) return state; // nothing was said: nothing to show
       return add(state, event.item, event.previous_item_id);
     case "conversation.item.done":
       return settle(state, event.item);

@@ -58,6 +58,16 @@ export const messages = Object.freeze({
   "settings.language": "Language you speak",
   "settings.language.any": "Detect it",
 
+  "settings.signOut": "Sign out",
+
+  "signIn.label": "Sign in",
+  "signIn.why": "This server asks for a key. Whoever runs it can make one.",
+  "signIn.key": "Key",
+  "signIn.submit": "Sign in",
+  "signIn.locked": "This key is wrong or was revoked.",
+  "signIn.forbidden": "This key is not good for conversations.",
+  "signIn.unreachable": "The server does not answer. Please try again.",
+
   "notice.dismiss": "Dismiss",
   "notice.microphone_denied":
     "The browser may not use the microphone. Allow it in the address bar's site settings, then try again. Typing works without it.",
@@ -77,6 +87,8 @@ export const messages = Object.freeze({
   "notice.server_unreachable": "The server does not answer. Trying again…",
   "notice.server_full": "The server is busy with other conversations. Trying again…",
   "notice.server_refused": "The server refused the connection. Trying again…",
+  "notice.voice_missing":
+    "There is no voice for {language} here. A voice of another language reads the replies; the text is right.",
   "notice.reply_failed": "The reply failed. Please try again.",
   "notice.server_error": "The server reports: {message}",
 });

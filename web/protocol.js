@@ -17,13 +17,14 @@
  *
  * server -> client
  *   session.created | updated, error
- *   input_audio_buffer.speech_started | speech_stopped | committed | cleared
+ *   input_audio_buffer.speech_started | speech_stopped | timeout_triggered | committed | cleared
  *   conversation.item.added | done | truncated | deleted
  *   conversation.item.input_audio_transcription.delta | completed | failed
  *   response.created | done, response.output_item.added | done, response.content_part.added | done
  *   response.output_text.delta | done, response.output_audio_transcript.delta | done
  *   response.output_audio.delta (binary, kind 2), response.output_audio.done
  *   response.output_audio.words        when each word of the audio sounds
+ *   response.voice_missing             no voice speaks the user's language; another one reads
  *   output_audio_buffer.cleared        an interruption: stop the playback of that turn
  */
 

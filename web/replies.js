@@ -6,13 +6,13 @@
  * Ducking (hands-free): when the server hears speech over a reply, the reply goes on at a fifth of its
  * loudness until the server decides. It decides "that was an interruption" with
  * `output_audio_buffer.cleared` or a cancelled `response.done`: then the reply stops. It decides
- * otherwise by saying nothing: 0.8 s after `speech_stopped`, or 5 s after `speech_started` if even that
- * does not come, the reply is as loud as before.
+ * otherwise by `speech_stopped`; 0.2 s after it, or 5 s after `speech_started` if that does not come, the reply is
+ * as loud as before.
  */
 
 import { itemOfTurn } from "./conversation.js";
 
-const UNDUCK_MS = 800;
+const UNDUCK_MS = 200;
 const DUCK_LIMIT_MS = 5000;
 
 /** @typedef {import("./conversation.js").Conversation} Conversation */
@@ -29,7 +29,7 @@ export function createReplies(speaker) {
   let stale = 0;
 
   /** @param {number} ms play softly for so long, unless something is decided before */
-  function duckFor(ms) {
+  function duck(ms) {
     if (!speaker.sounding) return;
     clearTimeout(unduck);
     speaker.duck(true);
@@ -38,6 +38,7 @@ export function createReplies(speaker) {
 
   function endDuck() {
     clearTimeout(unduck);
+    unduck = undefined;
     speaker.duck(false);
   }
 
@@ -84,10 +85,11 @@ export function createReplies(speaker) {
           silence(itemId, event.turn);
           break;
         case "input_audio_buffer.speech_started":
-          duckFor(DUCK_LIMIT_MS);
+          duck(DUCK_LIMIT_MS);
           break;
         case "input_audio_buffer.speech_stopped":
-          duckFor(UNDUCK_MS);
+          // That it was an interruption after all may be the next thing the server says.
+          if (unduck !== undefined) duck(UNDUCK_MS);
           break;
       }
     },

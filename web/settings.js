@@ -6,6 +6,9 @@ const STORE = "vivavoce.settings";
 /** @typedef {{ voice: string, language: string, speakReplies: boolean }} Settings "" leaves it to the server */
 /** @typedef {{ id: string, language: string, name: string, gender: string }} Voice */
 
+/** More languages than that are no help to the server, and it takes no more. */
+const MOST_LANGUAGES = 32;
+
 /** @returns {Settings} */
 export function loadSettings() {
   const settings = { voice: "", language: "", speakReplies: true };
@@ -56,11 +59,16 @@ async function fetchJson(path) {
 }
 
 /**
- * The `session.update` for these choices.
+ * The `session.update` for these choices. Where the language is to be detected, the server is told which
+ * ones the browser's user reads.
  * @param {Settings} settings
- * @param {{ handsFree: boolean, canPlay: boolean }} mode
+ * @param {{ handsFree: boolean, canPlay: boolean, languages?: readonly string[] }} mode
  */
-export function sessionUpdate({ voice, language, speakReplies }, { handsFree, canPlay }) {
+export function sessionUpdate(
+  { voice, language, speakReplies },
+  { handsFree, canPlay, languages = [] },
+) {
+  const likely = languages.length ? { languages: languages.slice(0, MOST_LANGUAGES) } : {};
   return {
     type: "session.update",
     session: {
@@ -68,7 +76,7 @@ export function sessionUpdate({ voice, language, speakReplies }, { handsFree, ca
       output_modalities: speakReplies && canPlay ? ["audio"] : ["text"],
       audio: {
         input: {
-          transcription: language ? { language } : {},
+          transcription: language ? { language } : likely,
           turn_detection: handsFree ? { type: "semantic_vad" } : null,
         },
         output: voice ? { voice } : {},

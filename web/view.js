@@ -44,6 +44,10 @@ export function findElements() {
     voice: element("voice", HTMLSelectElement),
     language: element("language", HTMLSelectElement),
     settings: element("settings", HTMLDetailsElement),
+    signIn: element("sign-in", HTMLFormElement),
+    signInKey: element("sign-in-key", HTMLInputElement),
+    signInError: element("sign-in-error", HTMLElement),
+    signOut: element("sign-out", HTMLButtonElement),
   };
 }
 

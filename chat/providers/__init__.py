@@ -68,10 +68,18 @@ Delta = TextDelta | ToolCall | Finished
 
 @dataclass(frozen=True, slots=True)
 class ChatOptions:
-    """How the reply shall be made. `tool_choice`: `auto`, `none`, `required` or a tool's name."""
+    """How the reply shall be made. `tool_choice`: `auto`, `none`, `required` or a tool's name.
+
+    The reply ends before the first of `stop`. What is None is left to the model.
+    """
 
     max_tokens: int = 512
     temperature: float = 0.7
+    top_p: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
     tools: tuple[Tool, ...] = ()
     tool_choice: str = "auto"
 

@@ -15,6 +15,8 @@ from chat.providers import ChatOptions, Delta, Finished, Message, Tool, ToolCall
 Json = dict[str, Any]
 
 _NAMED_CHOICES = frozenset({"auto", "none", "required"})
+SAMPLING = ("top_p", "frequency_penalty", "presence_penalty", "seed", "stop")
+"""Fields of a request that are there only when they were asked for."""
 
 
 def request_body(messages: Sequence[Message], options: ChatOptions) -> Json:
@@ -26,6 +28,8 @@ def request_body(messages: Sequence[Message], options: ChatOptions) -> Json:
         "max_tokens": options.max_tokens,
         "temperature": options.temperature,
     }
+    wanted = {name: getattr(options, name) for name in SAMPLING}
+    body |= {name: value for name, value in wanted.items() if value not in (None, ())}
     if options.tools:
         body["tools"] = [_tool(tool) for tool in options.tools]
         body["tool_choice"] = (

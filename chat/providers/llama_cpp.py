@@ -37,6 +37,9 @@ on the CPU larger ones gain nothing (measured: 115, 117 and 101 tokens/s at 64, 
 NICENESS = 10
 """How far the model's threads step back behind the others of this process (Linux)."""
 
+SEEDS = 2**32 - 1
+"""How many seeds llama.cpp knows; the number after the last one asks it for a random one."""
+
 SAVED_PROMPTS_MIB = 512
 """Memory for evaluated prompts of conversations that lost their slot to another."""
 
@@ -153,7 +156,10 @@ class LlamaCpp:
 
         Closing returns when the generation has stopped: one token later, or one prompt batch.
         """
-        generation = await self._start(request_body(messages, options), messages)
+        body = request_body(messages, options)
+        if "seed" in body:
+            body["seed"] %= SEEDS
+        generation = await self._start(body, messages)
         reader = StreamReader()
         patience = self._options.first_token_timeout
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence, Set
 from contextlib import aclosing
 from typing import cast
@@ -16,7 +17,7 @@ import httpx2
 
 from chat.errors import ChatError
 from chat.providers import ChatOptions, Delta, Message, ProviderOptions, TextDelta
-from chat.providers.chat_completions import Json, StreamReader, request_body
+from chat.providers.chat_completions import SAMPLING, Json, StreamReader, request_body
 
 log = logging.getLogger(__name__)
 
@@ -129,9 +130,10 @@ class OpenAiCompatible:
             response = await self._send("POST", "chat/completions", adapted)
             if response.status_code == httpx2.codes.OK:
                 return response
-            more = _concessions(response.status_code, await self._explanation(response))
+            explanation = await self._explanation(response)
+            more = _concessions(response.status_code, explanation)
             if more <= self._conceded:
-                raise refusal(response.status_code)
+                raise _unsupported(body, explanation) or refusal(response.status_code)
             self._conceded |= more
 
     async def _first_model(self) -> str:
@@ -202,6 +204,16 @@ def _concessions(status: int, explanation: str) -> set[str]:
     unsupported = "unsupported" in explanation.lower()
     named = {"stream_options"} | ({"max_tokens", "temperature"} if unsupported else set())
     return {field for field in named if field in explanation}
+
+
+def _unsupported(body: Json, explanation: str) -> ChatError | None:
+    """The error for a sampling field that this model does not take, if that is what was said."""
+    if "unsupported" not in explanation.lower():
+        return None
+    for name in SAMPLING:
+        if name in body and re.search(rf"\b{name}\b", explanation):
+            return ChatError("unsupported_parameter", f"the language model does not take {name}")
+    return None
 
 
 def _adapted(body: Json, conceded: Set[str]) -> Json:

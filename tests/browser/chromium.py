@@ -198,9 +198,15 @@ def _hear_console(visit: Visit) -> Callable[[Any], None]:
 
 @contextmanager
 def visit_page(
-    browser: Browser, url: str, *, quiet: bool = True, script: str = "", **context: Any
+    browser: Browser,
+    url: str,
+    *,
+    quiet: bool = True,
+    script: str = "",
+    state: str = "ready",
+    **context: Any,
 ) -> Iterator[Visit]:
-    """Open the page in a context of its own and wait until it is connected. `script` runs before
+    """Open the page in a context of its own and wait until it is in `state`. `script` runs before
     the page's own, `context` is as in `Browser.new_context`. A `quiet` visit fails in the end if
     the page asked another host for anything or the console holds an error or a warning.
     """
@@ -214,7 +220,7 @@ def visit_page(
         page.on("pageerror", lambda error: visit.complaints.append(f"uncaught: {error}"))
         page.on("websocket", visit._watch)
         page.goto(url)
-        visit.until_state("ready")
+        visit.until_state(state)
         yield visit
         assert visit.strangers() == []
         assert not quiet or visit.complaints == [], visit.story()

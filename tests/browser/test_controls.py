@@ -100,8 +100,7 @@ def test_nothing_shuts_anybody_out(
     """axe-core finds no violation: names, roles, contrast, landmarks."""
     # It is put into the page as text, which the page's own policy rightly forbids.
     with visit_page(silent, house.url, bypass_csp=True, color_scheme=scheme) as visit:
-        axe = files("axe_playwright_python").joinpath("axe.min.js").read_text()
-        visit.page.add_script_tag(content=axe)
+        add_axe(visit)
         assert_open_to_all(visit)
         visit.write(STORY)
         visit.until_heard(1, 0.3)
@@ -116,6 +115,12 @@ def test_nothing_shuts_anybody_out(
             for opened in ("true", "false"):
                 visit.page.evaluate(f"document.getElementById('settings').open = {opened}")
                 assert_open_to_all(visit)
+
+
+def add_axe(visit: Visit) -> None:
+    visit.page.add_script_tag(
+        content=files("axe_playwright_python").joinpath("axe.min.js").read_text()
+    )
 
 
 def assert_open_to_all(visit: Visit) -> None:

@@ -14,7 +14,7 @@ import soundfile
 
 from bench.serving import Server, serving
 from tests.clients.chat_server import answering
-from tests.clients.environments import CLIENTS, DATA
+from tests.clients.environments import CLIENTS, DATA, SCENARIOS
 from tests.conftest import Speak
 from voice.audio import int16_from_pcm
 
@@ -34,8 +34,15 @@ def folder(speak: Speak, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def talking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with the starter models."""
-    settings = {"LLM_MAX_TOKENS": "200", "LLM_TEMPERATURE": "0", "STT_LANGUAGE": "en"}
+    """A server with the starter models. Replies are short, for they are heard to their end, and
+    still take a while: however fast the machine, a story can be interrupted in the middle.
+    """
+    settings = {
+        "LLM_MAX_TOKENS": "60",
+        "LLM_TEMPERATURE": "0",
+        "STT_LANGUAGE": "en",
+        "TTS_LEAD_SECONDS": "5",
+    }
     with serving(**{f"VIVAVOCE_{name}": value for name, value in settings.items()}) as server:
         yield server
 
@@ -79,7 +86,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         entry = known.get(client.name, {})
         if entry.get("version") != client.version:
             entry = {"package": client.package, "version": client.version, "scenarios": {}}
-        entry["scenarios"][call["scenario"]] = report.outcome
+        outcomes = {**entry["scenarios"], call["scenario"]: report.outcome}
+        entry["scenarios"] = {name: outcomes[name] for name in SCENARIOS if name in outcomes}
         known[client.name] = entry
         order = [each.name for each in CLIENTS]
         known = {name: known[name] for name in sorted(known, key=order.index)}

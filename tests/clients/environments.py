@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -50,6 +51,19 @@ CLIENTS = (
     Client("openai-js", "openai", "openai.js", "node", tls=True),
 )
 
+SCENARIOS = (
+    "connect",
+    "spoken",
+    "push_to_talk",
+    "typed",
+    "function",
+    "interruption",
+    "cancel",
+    "error",
+    "close",
+)
+"""What each of the programs can be asked to do."""
+
 
 def prepare(client: Client) -> list[str]:
     """The command that runs the client's program, its environment made or renewed if need be.
@@ -74,8 +88,9 @@ def _prepare_python(name: str, lock: Path) -> Path:
     wanted = f"{sys.version_info[:2]} {sha256(lock.read_bytes()).hexdigest()}"
     if stamp.exists() and stamp.read_text() == wanted:
         return python
-    subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-    install: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--require-hashes"]
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--clear", folder], check=True)
+    install: list[str | Path] = [sys.executable, "-m", "pip", "--python", python, "install"]
+    install += ["--quiet", "--disable-pip-version-check", "--require-hashes"]
     # First what builds packages that have no wheel, so that nothing unhashed is fetched for it.
     subprocess.run([*install, "-r", ROOT / "requirements" / "build.txt"], check=True)
     subprocess.run([*install, "--no-build-isolation", "-r", lock], check=True)
@@ -118,5 +133,7 @@ def _prepare_node() -> Path:
 
 
 if __name__ == "__main__":
-    for each in CLIENTS:
-        prepare(each)
+    # Two at a time: while one downloads, the other unpacks.
+    with ThreadPoolExecutor(2) as pool:
+        for _ in pool.map(prepare, {client.environment: client for client in CLIENTS}.values()):
+            pass

@@ -11,6 +11,7 @@ import json
 import os
 import ssl
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -25,11 +26,11 @@ from pydantic import TypeAdapter
 
 from bench.serving import Server
 from tests.clients.conftest import SAID
-from tests.clients.environments import CLIENTS, Client, prepare
+from tests.clients.environments import CLIENTS, SCENARIOS, Client, prepare
 from tests.clients.tap import Tap, tapped
 from tests.conftest import WEIGHTS
 from voice.audio import HEARD_RATE, SPOKEN_RATE, pcm_from_int16
-from voice.engines import EngineOptions, load_engine
+from voice.engines import EngineOptions, Stt, load_engine
 
 pytestmark = [pytest.mark.clients, pytest.mark.models, pytest.mark.timeout(600)]
 
@@ -49,13 +50,20 @@ def differs(reference: str, heard: str) -> float:
 
 def transcript_of(pcm: bytes) -> str:
     """What our own ears make of a reply's audio."""
-    stt = load_engine("stt", "faster-whisper", EngineOptions(WEIGHTS, "cpu", 2, "whisper-base"))
     heard = soxr.resample(pcm_from_int16(pcm), SPOKEN_RATE, HEARD_RATE).astype(np.float32)
-    return str(asyncio.run(stt.transcribe(heard, language="en")).text)
+    return str(asyncio.run(recogniser().transcribe(heard, language="en")).text)
+
+
+@cache
+def recogniser() -> Stt:
+    """Loaded once for all tests."""
+    options = EngineOptions(WEIGHTS, "cpu", 2, "whisper-base")
+    stt: Stt = load_engine("stt", "faster-whisper", options)
+    return stt
 
 
 def check_connect(report: Report, tap: Tap, _: bytes) -> None:
-    assert report["instructions"] == "You are a friendly guide. Answer in one short sentence."
+    assert report["instructions"] == "You are a helpful guide. Be brief."
     assert report["voice"] == "bf_emma"
     assert tap.received()[0]["type"] == "session.created"
     assert tap.sent("session.update")
@@ -156,7 +164,7 @@ def check_close(_: Report, tap: Tap, __: bytes) -> None:
     assert tap.close_codes() in ({"client": 1000, "server": 1000}, {"client": 1005, "server": 1005})
 
 
-SCENARIOS: dict[str, Callable[[Report, Tap, bytes], None]] = {
+CHECKS: dict[str, Callable[[Report, Tap, bytes], None]] = {
     "connect": check_connect,
     "spoken": check_spoken,
     "push_to_talk": check_push_to_talk,
@@ -195,7 +203,7 @@ def test_client(
         assert parsed.type == event["type"]
     if scenario != "error":
         assert not tap.received("error")
-    SCENARIOS[scenario](report, tap, (folder / "reply.pcm").read_bytes())
+    CHECKS[scenario](report, tap, (folder / "reply.pcm").read_bytes())
     assert gone(server), "the server still has a session"
 
 

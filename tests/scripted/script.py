@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from chat.conversation import MessageItem
 from chat.errors import ChatError
 from chat.providers import ChatOptions, Delta, Finished, Message, TextDelta, ToolCall
 from tests.scripted.virtual import run_virtual
@@ -25,6 +26,11 @@ from voice.protocol import server as wire
 from voice.protocol.config import show
 from voice.session import Engines, Session
 from voice.settings import Settings
+
+PTT = {"audio": {"input": {"transcription": {}, "turn_detection": None}}}
+SERVER_VAD = {"audio": {"input": {"transcription": {}, "turn_detection": {"type": "server_vad"}}}}
+QUESTION = "What is the capital of France?"
+ANSWER = "Paris is the capital. It lies on the Seine."
 
 WORD = 0.3
 """Seconds a scripted word sounds."""
@@ -75,6 +81,8 @@ class Script:
     """Build a scenario with verbs, then `play` it."""
 
     def __init__(self, **settings: Any) -> None:
+        # Scripted sounds are constants: one cannot be told from the echo of another.
+        settings["vad"] = {"echo": False, **settings.get("vad", {})}
         self.settings = Settings(**settings)
         self._timeline: list[Said] = []
         self._answers: list[tuple[list[Delta | float | Exception], float]] = []
@@ -325,3 +333,15 @@ class _Llm:
 
 
 LLM_DROPPED = ChatError("llm_dropped", "the model broke off")
+
+
+def roles(log: Log) -> list[tuple[str, str | None]]:
+    """Who said what, as the conversation has it."""
+    assert log.session is not None
+    items = log.session.memory.conversation
+    return [(item.role, item.text) for item in items if isinstance(item, MessageItem)]
+
+
+def asked(log: Log) -> list[str]:
+    """What the user had said, in each prompt the model was given."""
+    return [prompt[-1].text for prompt in log.prompts]

@@ -198,6 +198,16 @@ test("the session's settings say who ends a turn and whether replies are spoken"
   });
 });
 
+test("the server hears which languages the browser's user reads, unless one was chosen", () => {
+  const settings = { voice: "", language: "", speakReplies: true };
+  const mode = { handsFree: false, canPlay: true, languages: Object.freeze(["fr-CA", "en"]) };
+  const heard = (chosen) => sessionUpdate(chosen, mode).session.audio.input.transcription;
+  assert.deepEqual(heard(settings), { languages: ["fr-CA", "en"] });
+  assert.deepEqual(heard({ ...settings, language: "de" }), { language: "de" });
+  const many = { ...mode, languages: Array(99).fill("fr") };
+  assert.equal(sessionUpdate(settings, many).session.audio.input.transcription.languages.length, 32);
+});
+
 test("every phase has its word and its hint, every message its text", () => {
   for (const phase of ["connecting", "offline", "ready", "listening", "hearing", "thinking", "speaking"]) {
     assert.ok(`phase.${phase}` in messages);
@@ -205,4 +215,14 @@ test("every phase has its word and its hint, every message its text", () => {
   }
   assert.ok(Object.values(messages).every((text) => text.trim() !== ""));
   assert.equal(message("notice.server_error", { message: "no" }), "The server reports: no");
+});
+
+test("a silence that has become an item is not shown", () => {
+  const state = play(
+    { type: "input_audio_buffer.timeout_triggered", item_id: "quiet" },
+    added("quiet", "user", [spoken]),
+    outputAdded("a", 4),
+    delta("a", "Are you still there?"),
+  );
+  assert.deepEqual(shown(state), [["assistant", "Are you still there?"]]);
 });

@@ -16,7 +16,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from voice.audio import SPOKEN_RATE, Pcm
+from voice.engines.languages import Languages
 from voice.errors import ConfigError
+
+Spoken = str | Languages | None
+"""What is known of the language of some speech: which it is, something, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,8 @@ class Transcript:
     `language` is an ISO 639-1 code. `no_speech` is the probability that nothing was said,
     `confidence` the mean log-probability of the tokens (0 is certain, below about -1 doubtful),
     `compression` the zlib ratio of the text (high means repetition). `full_context` says that
-    the second opinion, from a longer window, produced the text.
+    the second opinion, from a longer window, produced the text. `unsure` is what would have been
+    heard if anything was said, where the text is empty because that is improbable.
     """
 
     text: str
@@ -58,6 +63,7 @@ class Transcript:
     confidence: float = 0.0
     compression: float = 0.0
     full_context: bool = False
+    unsure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +130,11 @@ class Stt(Protocol):
     languages: frozenset[str]
 
     async def transcribe(
-        self, pcm: Pcm, *, language: str | None = None, prefix: str = "", urgent: bool = True
+        self, pcm: Pcm, *, language: Spoken = None, prefix: str = "", urgent: bool = True
     ) -> Transcript:
-        """Transcribe `pcm` (16 kHz). `language` None detects it; `prefix` is text already agreed
-        on, which the transcript then starts with. What is not `urgent` waits for all that is.
+        """Transcribe `pcm` (16 kHz). `language` is detected unless it is given; `prefix` is text
+        already agreed on, which the transcript then starts with. What is not `urgent` waits for
+        all that is.
 
         Raises `Overloaded` when too much waits already, `EngineFailed` when the model fails.
         Cancelling the call before its work starts costs nothing.

@@ -12,25 +12,21 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import ctranslate2
 import numpy as np
 from faster_whisper import WhisperModel
 from faster_whisper.tokenizer import Tokenizer
-from numpy.typing import NDArray
 
 from voice.audio import HEARD_RATE, Pcm
-from voice.engines import EngineOptions, Transcript, Word
+from voice.engines import EngineOptions, Spoken, Transcript, Word
+from voice.engines.faster_whisper_encoder import MARGIN, WINDOW, Encoded, Encoder, view
 from voice.engines.faster_whisper_words import align
-from voice.engines.mel import HOP, log_mel
+from voice.engines.languages import Languages, choose
 from voice.engines.timed import HeardPart
-from voice.engines.whisper import Decode, better, pieces
+from voice.engines.whisper import Decode, better, join, joined, once, pieces
 from voice.errors import ConfigError, EngineFailed, VoiceError
 from voice.lane import Lane
-
-WINDOW = 30 * HEARD_RATE
-"""Samples Whisper was trained on."""
 
 LONGEST = 28 * HEARD_RATE
 """Longer audio is cut at its quietest place: a window needs some silence after the words."""
@@ -40,16 +36,6 @@ SHORTEST = HEARD_RATE // 10
 
 SECOND = 10 * HEARD_RATE
 """The window of the second opinion, where the audio fits into it (`MIN_CONFIDENCE`)."""
-
-MARGIN = HEARD_RATE
-"""Silence encoded after the audio."""
-
-TAIL = 100
-"""Ready-made encoded frames of silence that follow (see `FasterWhisper._encode_short`).
-
-Chosen on half of the recorded speech, 34 to 47 clips: without the tail 12 of them looped and with
-0.5 s of margin 16; with 50 frames none looped but some words changed; 200 were no better.
-"""
 
 TOKENS = 8
 TOKENS_PER_SECOND = 12
@@ -67,9 +53,6 @@ LONGEST_PROMPT = 200
 UNSPACED = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 """Languages without spaces between words (`Tokenizer.split_to_word_tokens`)."""
 
-Encoded = NDArray[np.floating[Any]]
-"""The encoder's output, shape `(1, frames, width)`, a frame every 20 ms."""
-
 
 class FasterWhisper:
     """The recogniser; see `voice.engines.Stt`."""
@@ -78,19 +61,19 @@ class FasterWhisper:
         self._model = model.model
         self._tokens = model.hf_tokenizer
         self._lane = Lane("stt")
-        self._silence = self._encode(_short_noise(), WINDOW)
+        self._encoder = Encoder(model.model)
         self.device: str = model.model.device
         self.languages: frozenset[str] = frozenset(model.supported_languages)
 
     async def transcribe(
-        self, pcm: Pcm, *, language: str | None = None, prefix: str = "", urgent: bool = True
+        self, pcm: Pcm, *, language: Spoken = None, prefix: str = "", urgent: bool = True
     ) -> Transcript:
         """Transcribe `pcm`, shape `(n,)` at 16 kHz, as `voice.engines.Stt` says.
 
         `prefix` is left aside if the audio is longer than 28 s, which is heard in parts, or if it
-        is longer than 200 tokens. Where nothing was heard, the text is empty (or `prefix`) and
-        the language is the one given, or empty. Raises `VoiceError` with code `unknown_language`
-        for a language that is not one of `languages`.
+        is longer than 200 tokens. Where nothing was heard, the text is empty (or `prefix`).
+        Raises `VoiceError` with code `unknown_language` for a language that is not one of
+        `languages`.
         """
         self._check_language(language)
         return await self._lane.run(
@@ -99,7 +82,7 @@ class FasterWhisper:
         )
 
     async def hear(
-        self, pcm: Pcm, *, language: str | None = None, prompt: str = "", words: bool = False
+        self, pcm: Pcm, *, language: Spoken = None, prompt: str = "", words: bool = False
     ) -> AsyncIterator[HeardPart]:
         """Transcribe a recording part by part; see `voice.engines.timed.TimedStt`."""
         self._check_language(language)
@@ -108,12 +91,12 @@ class FasterWhisper:
         for part in pieces(pcm, longest=LONGEST):
             work = partial(self._hear_part, part, start, language, prompt, words)
             heard = await self._lane.run(work, priority=2)
-            language = language or heard.transcript.language or None
+            language = _settled(language, heard.transcript)
             start = heard.end
             yield heard
 
-    def _check_language(self, language: str | None) -> None:
-        if language is not None and language not in self.languages:
+    def _check_language(self, language: Spoken) -> None:
+        if isinstance(language, str) and language not in self.languages:
             raise VoiceError(
                 f"the language {language!r} is not known here",
                 code="unknown_language",
@@ -121,21 +104,19 @@ class FasterWhisper:
             )
 
     def _hear_part(
-        self, pcm: Pcm, start: float, language: str | None, prompt: str, words: bool
+        self, pcm: Pcm, start: float, language: Spoken, prompt: str, words: bool
     ) -> HeardPart:
         """`hear` for at most 28 s that begin at `start` seconds (blocking)."""
         seconds = len(pcm) / HEARD_RATE
         end = start + seconds
         if len(pcm) < SHORTEST:
-            return HeardPart(start, end, Transcript("", language or "", no_speech=1.0))
+            return HeardPart(start, end, Transcript("", _given(language), no_speech=1.0))
         try:
             heard = self._hear(pcm, language, "", False, prompt)
             found: tuple[Word, ...] = ()
             if words and heard.text:
-                view = ctranslate2.StorageView.from_array(self._encode_short(pcm))
-                found = align(
-                    self._model, self._speaking(heard.language), view, heard.text, seconds
-                )
+                speaking, encoded = self._speaking(heard.language), self._encoder.short(pcm)
+                found = align(self._model, speaking, view(encoded), heard.text, seconds)
         except (RuntimeError, ValueError) as error:
             raise EngineFailed("speech recognition failed") from error
         moved = tuple(Word(w.text, w.start + start, w.end + start) for w in found)
@@ -149,7 +130,7 @@ class FasterWhisper:
         self,
         pcm: Pcm,
         *,
-        language: str | None = None,
+        language: Spoken = None,
         prefix: str = "",
         full: bool = False,
         again: bool = True,
@@ -159,7 +140,7 @@ class FasterWhisper:
         """
         pcm = np.clip(np.nan_to_num(pcm), -1.0, 1.0).astype(np.float32, copy=False)
         if len(pcm) < SHORTEST:
-            return Transcript(text=prefix, language=language or "", no_speech=1.0)
+            return Transcript(text=prefix, language=_given(language), no_speech=1.0)
         parts = pieces(pcm, longest=LONGEST)
         if len(parts) > 1 or len(self._tokens.encode(prefix).ids) > LONGEST_PREFIX:
             prefix = ""
@@ -167,15 +148,15 @@ class FasterWhisper:
             heard: list[Transcript] = []
             for part in parts:
                 heard.append(self._hear(part, language, prefix, full, again=again))
-                language = language or heard[-1].language or None
+                language = _settled(language, heard[-1])
         except (RuntimeError, ValueError) as error:
             raise EngineFailed("speech recognition failed") from error
-        return _join(heard)
+        return join(heard)
 
     def _hear(
         self,
         pcm: Pcm,
-        language: str | None,
+        language: Spoken,
         prefix: str,
         full: bool,
         prompt: str = "",
@@ -187,57 +168,46 @@ class FasterWhisper:
         Words that stop in the middle of a sentence look wrong more often than not: a partial
         transcript is not worth a second opinion, but a loop in it is nothing to build on.
         """
+        seconds = len(pcm) / HEARD_RATE
+        passed = partial(self._decode, language=language, seconds=seconds, prefix=prefix)
         if full:
-            decode = self._decode(self._encode(pcm, WINDOW), language, prefix, LAST_TOKEN, prompt)
+            decode = passed(self._encoder.whole(pcm, WINDOW), limit=LAST_TOKEN, prompt=prompt)
         else:
-            limit = TOKENS + TOKENS_PER_SECOND * len(pcm) // HEARD_RATE
-            decode = self._decode(self._encode_short(pcm), language, prefix, limit, prompt)
+            limit = TOKENS + int(TOKENS_PER_SECOND * seconds)
+            decode = passed(self._encoder.short(pcm), limit=limit, prompt=prompt)
             if decode.looping and not again:
                 decode = replace(decode, text=prefix)
             elif decode.doubtful and again and not decode.silent:
                 full = True
-                whole = self._encode(pcm, SECOND if len(pcm) <= SECOND - MARGIN else WINDOW)
-                second = self._decode(whole, language, prefix, LAST_TOKEN, prompt)
-                decode = better(decode, second)
+                window = SECOND if len(pcm) <= SECOND - MARGIN else WINDOW
+                whole = self._encoder.whole(pcm, window)
+                decode = better(decode, passed(whole, limit=LAST_TOKEN, prompt=prompt))
+        nothing = decode.silent or decode.drawn_out
+        text = once(decode.text) if decode.repeating and not prefix else decode.text
         return Transcript(
-            text=prefix if decode.silent else decode.text,
-            language=(language or "") if decode.silent else decode.language,
+            text=prefix if nothing else text,
+            language=decode.language,
             no_speech=decode.no_speech,
             confidence=decode.confidence,
             compression=decode.compression,
             full_context=full,
+            unsure=decode.text if nothing and not decode.repeating else "",
         )
 
-    def _encode_short(self, pcm: Pcm) -> Encoded:
-        """The encoder's view of `pcm`, 1 s of silence, and a few glimpses of the silence that
-        would follow up to 30 s.
-
-        Without those the decoder cannot see that the speech is over, and says short sentences
-        again and again. Silence looks the same after any speech, so its frames are taken, evenly
-        spaced, from a window that was encoded once.
-        """
-        heard = self._encode(pcm, len(pcm) + MARGIN)
-        first, last = heard.shape[1], self._silence.shape[1] - 1
-        if first > last:
-            return heard
-        spread = np.unique(np.linspace(first, last, TAIL).astype(np.intp))
-        return np.concatenate([heard, self._silence[:, spread]], axis=1)
-
-    def _encode(self, pcm: Pcm, samples: int) -> Encoded:
-        """The encoder's view of `pcm` with silence up to `samples` (rounded up to 20 ms)."""
-        window = np.zeros(-(-samples // (2 * HOP)) * 2 * HOP, dtype=np.float32)
-        window[: len(pcm)] = pcm
-        features = log_mel(window, mels=self._model.n_mels)[None]
-        view = ctranslate2.StorageView.from_array(np.ascontiguousarray(features))
-        return np.array(self._model.encode(view, to_cpu=True))
-
     def _decode(
-        self, encoded: Encoded, language: str | None, prefix: str, limit: int, prompt: str = ""
+        self,
+        encoded: Encoded,
+        *,
+        language: Spoken,
+        seconds: float,
+        prefix: str,
+        limit: int,
+        prompt: str = "",
     ) -> Decode:
-        """One greedy pass over `encoded`, at most `limit` tokens."""
-        view = ctranslate2.StorageView.from_array(np.ascontiguousarray(encoded))
-        if language is None:
-            language = self._detect(view)
+        """One greedy pass over `encoded`, `seconds` of audio; at most `limit` tokens."""
+        heard = view(encoded)
+        if not isinstance(language, str):
+            language = self._detect(heard, language or Languages(), seconds)
         tokenizer = self._speaking(language)
         before: list[int] = []
         if prompt:
@@ -247,7 +217,7 @@ class FasterWhisper:
             agreed = tokenizer.encode(("" if language in UNSPACED else " ") + prefix.strip())
         limit = min(limit + len(agreed), LAST_TOKEN)
         result = self._model.generate(
-            view,
+            heard,
             [[*before, *tokenizer.sot_sequence, tokenizer.no_timestamps, *agreed]],
             beam_size=1,
             # CTranslate2 lets the text, prefix included, have half of it, and no more than what
@@ -260,7 +230,7 @@ class FasterWhisper:
         tokens = result.sequences_ids[0]
         added = tokens[len(agreed) :]
         return Decode(
-            text=_joined(prefix, tokenizer.decode(added)),
+            text=joined(prefix, tokenizer.decode(added)),
             language=language,
             no_speech=result.no_speech_prob,
             confidence=result.scores[0] * len(tokens) / (len(added) + 1),
@@ -271,32 +241,21 @@ class FasterWhisper:
         multilingual = self._model.is_multilingual
         return Tokenizer(self._tokens, multilingual, task="transcribe", language=language)
 
-    def _detect(self, view: ctranslate2.StorageView) -> str:
-        """The most probable language of what was encoded."""
+    def _detect(self, heard: ctranslate2.StorageView, known: Languages, seconds: float) -> str:
+        """The language that was probably spoken."""
         if not self._model.is_multilingual:
             return "en"
-        token: str = self._model.detect_language(view)[0][0][0]
-        return token.strip("<|>")
+        probabilities = self._model.detect_language(heard)[0]
+        return choose({token.strip("<|>"): p for token, p in probabilities}, known, seconds)
 
 
-def _joined(prefix: str, text: str) -> str:
-    if not prefix or prefix[-1].isspace():
-        text = text.lstrip()
-    return prefix + text.rstrip()
+def _settled(language: Spoken, heard: Transcript) -> Spoken:
+    """The language of what follows: all parts are one person's."""
+    return language if isinstance(language, str) or not heard.text else heard.language
 
 
-def _join(heard: list[Transcript]) -> Transcript:
-    """One transcript of several parts; its numbers are those of the worst part."""
-    if len(heard) == 1:
-        return heard[0]
-    return Transcript(
-        text=" ".join(part.text for part in heard if part.text),
-        language=next((part.language for part in heard if part.language), ""),
-        no_speech=min(part.no_speech for part in heard),
-        confidence=min(part.confidence for part in heard),
-        compression=max(part.compression for part in heard),
-        full_context=any(part.full_context for part in heard),
-    )
+def _given(language: Spoken) -> str:
+    return language if isinstance(language, str) else ""
 
 
 def load(options: EngineOptions) -> FasterWhisper:
@@ -328,14 +287,6 @@ def _cuda_devices() -> int:
         return int(ctranslate2.get_cuda_device_count())
     except RuntimeError:
         return 0
-
-
-def _short_noise() -> Pcm:
-    """A second of quiet noise: something to be silent after, as the features are relative to
-    the loudest frame.
-    """
-    noise = np.random.default_rng(0).normal(scale=0.05, size=HEARD_RATE)
-    return noise.astype(np.float32)
 
 
 def _start(folder: Path, device: str, compute_type: str, threads: int) -> FasterWhisper:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from voice.audio import Pcm
-from voice.engines import Transcript, Word
+from voice.engines import Spoken, Transcript, Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class TimedStt(Protocol):
     """An `Stt` that hears recordings of any length, part by part."""
 
     def hear(
-        self, pcm: Pcm, *, language: str | None = None, prompt: str = "", words: bool = False
+        self, pcm: Pcm, *, language: Spoken = None, prompt: str = "", words: bool = False
     ) -> AsyncIterator[HeardPart]:
         """Transcribe `pcm` (16 kHz), each part as a job of its own behind all live speech.
 

@@ -47,11 +47,16 @@ class NoiseReduction(Struct, kw_only=True, frozen=True):
 
 
 class Transcription(Struct, kw_only=True, frozen=True):
-    """How the user's speech is transcribed."""
+    """How the user's speech is transcribed.
+
+    `languages` (`vivavoce.v1`) are BCP 47 tags of what the user is likely to speak, most likely
+    first; they help only where no `language` is named. Those not known here are passed over.
+    """
 
     model: str | None = None
     language: str | None = None
     prompt: str | None = None
+    languages: list[str] | UnsetType | None = UNSET
 
 
 class InputAudio(Struct, kw_only=True, frozen=True):
@@ -154,6 +159,10 @@ OPENAI_VOICES = {
 """Voices that clients ask for by habit, and the ones here that stand in for them."""
 
 
+MOST_LANGUAGES = 32
+"""More languages than anybody's browser names."""
+
+
 def merge(
     config: SessionConfig,
     patch: SessionPatch,
@@ -162,11 +171,12 @@ def merge(
     languages: frozenset[str],
     text_chars: int,
     max_tools: int,
+    extended: bool = True,
 ) -> SessionConfig:
     """`config` changed by `patch`; raises `BadEvent` naming the field that cannot be.
 
     `voices` and `languages` are those there are, `text_chars` bounds the instructions, `max_tools`
-    the tools.
+    the tools; `extended` says that the fields of `vivavoce.v1` may be used.
     """
     changes: dict[str, Any] = {}
     _take(changes, "kind", patch.type or UNSET)
@@ -192,14 +202,16 @@ def merge(
         changes["tools"] = tuple(patch.tools)
     _take(changes, "tool_choice", patch.tool_choice or UNSET)
     if patch.audio:
-        changes |= _merge_audio(patch.audio, voices, languages)
+        changes |= _merge_audio(patch.audio, voices, languages, extended=extended)
     merged = msgspec.structs.replace(config, **changes)
     if merged.kind == "transcription" and merged.transcription is None:
         merged = msgspec.structs.replace(merged, transcription=Transcription())
     return merged
 
 
-def _merge_audio(audio: Audio, voices: frozenset[str], languages: frozenset[str]) -> dict[str, Any]:
+def _merge_audio(
+    audio: Audio, voices: frozenset[str], languages: frozenset[str], *, extended: bool
+) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     if audio.input:
         heard = audio.input
@@ -215,6 +227,7 @@ def _merge_audio(audio: Audio, voices: frozenset[str], languages: frozenset[str]
                 "one of GET /v1/languages",
                 code="unknown_language",
             )
+            _check_languages(heard.transcription.languages, extended=extended)
         if heard.turn_detection is not UNSET:
             if isinstance(heard.turn_detection, ServerVad):
                 _check_vad(heard.turn_detection)
@@ -284,6 +297,12 @@ def _check_format(audio: AudioFormat, param: str) -> AudioFormat:
     rate = 24_000 if audio.type == "audio/pcm" else 8_000
     _check(audio.rate in (None, rate), f"{param}.rate", str(rate))
     return audio
+
+
+def _check_languages(tags: list[str] | UnsetType | None, *, extended: bool) -> None:
+    at = "audio.input.transcription.languages"
+    _check(not tags or extended, at, "left out by clients of another protocol than vivavoce.v1")
+    _check(not tags or len(tags) <= MOST_LANGUAGES, at, f"at most {MOST_LANGUAGES} languages")
 
 
 def _check_vad(vad: ServerVad) -> None:

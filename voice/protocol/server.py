@@ -74,6 +74,16 @@ class BufferCleared(ServerEvent, tag="input_audio_buffer.cleared", frozen=True, 
     pass
 
 
+class TimeoutTriggered(
+    ServerEvent, tag="input_audio_buffer.timeout_triggered", frozen=True, kw_only=True
+):
+    """The user has been silent for `idle_timeout_ms`; the silence becomes an item."""
+
+    item_id: str
+    audio_start_ms: int
+    audio_end_ms: int
+
+
 class ItemAdded(ServerEvent, tag="conversation.item.added", frozen=True, kw_only=True):
     item: Item
     previous_item_id: str | None
@@ -309,13 +319,23 @@ class Timings(ResponseEvent, tag="response.timings", frozen=True, kw_only=True):
     stages: dict[str, float]
 
 
+class VoiceMissing(ResponseEvent, tag="response.voice_missing", frozen=True, kw_only=True):
+    """There is no voice for the language that was spoken (`vivavoce.v1` only); `voice` reads the
+    reply instead.
+    """
+
+    response_id: str
+    language: str
+    voice: str
+
+
 class OutputCleared(ResponseEvent, tag="output_audio_buffer.cleared", frozen=True, kw_only=True):
     """Stop playing this turn's audio (`vivavoce.v1` only)."""
 
     response_id: str
 
 
-EXTENSIONS = (AudioWords, Timings, OutputCleared)
+EXTENSIONS = (AudioWords, Timings, VoiceMissing, OutputCleared)
 """Events that only a client of `vivavoce.v1` has asked for."""
 
 _encoder = msgspec.json.Encoder()

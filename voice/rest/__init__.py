@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute, Route
 
+from voice.rest.browser_session import look, sign_in, sign_out
 from voice.rest.catalogue import model, models
 from voice.rest.client_secrets import client_secrets
 from voice.rest.completions import completions
 from voice.rest.openapi import openapi
-from voice.rest.service import Endpoint, Rest
+from voice.rest.service import Endpoint, Handle, Rest
 from voice.rest.speech import speech
 from voice.rest.transcriptions import transcriptions
 
 __all__ = ["Rest", "routes"]
 
-_ROUTES = (
+_ROUTES: tuple[tuple[str, str, Handle], ...] = (
     ("POST", "/v1/audio/transcriptions", transcriptions),
     ("POST", "/v1/audio/speech", speech),
     ("POST", "/v1/chat/completions", completions),
     ("POST", "/v1/realtime/client_secrets", client_secrets),
+    ("GET", "/v1/browser_session", look),
+    ("POST", "/v1/browser_session", sign_in),
+    ("DELETE", "/v1/browser_session", sign_out),
     ("GET", "/v1/models", models),
     ("GET", "/v1/models/{model:path}", model),
     ("GET", "/openapi.json", openapi),
@@ -27,4 +31,7 @@ _ROUTES = (
 
 def routes(rest: Rest) -> list[BaseRoute]:
     """The routes of the HTTP API."""
-    return [Route(path, Endpoint(rest, method, handle)) for method, path, handle in _ROUTES]
+    by_path: dict[str, dict[str, Handle]] = {}
+    for method, path, handle in _ROUTES:
+        by_path.setdefault(path, {})[method] = handle
+    return [Route(path, Endpoint(rest, handlers)) for path, handlers in by_path.items()]

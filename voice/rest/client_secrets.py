@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from voice.errors import VoiceError
-from voice.keys import Credential
+from voice.keys import client_secret
+from voice.passes import Credential
 from voice.planning import first_config
 from voice.protocol import server as wire
 from voice.protocol.config import SessionConfig, SessionPatch, merge, show
@@ -41,7 +42,7 @@ async def client_secrets(rest: Rest, request: Request) -> Response:
     config = starting_config(rest, patch)
     seconds = (wanted.expires_after or ExpiresAfter()).seconds
     key_id = minting.key_id if minting is not None else ""
-    value = rest.secrets.mint(seconds=seconds, key_id=key_id, session=patch and config)
+    value = rest.door.secrets.mint(client_secret(key_id, patch and config), seconds=seconds)
     expires_at = int(datetime.now(UTC).timestamp()) + seconds
     # Where OpenAI shows a session to come, it has these beside what a session has.
     session: dict[str, Any] = {**show(config, wire.new_id("sess")), "expires_at": expires_at}

@@ -26,6 +26,7 @@ from chat.providers import (
 from voice.rest.errors import BadRequest
 from voice.rest.service import Rest, read_json, stream_events, whole_text
 
+StopText = Annotated[str, Meta(min_length=1, max_length=400)]
 ToolName = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
 
 
@@ -101,7 +102,7 @@ class ToolChoice(Struct, kw_only=True, frozen=True):
 
 
 class CompletionRequest(Struct, kw_only=True, frozen=True):
-    """A chat completion. Sampling parameters that are not named here are taken and left aside."""
+    """A chat completion. Parameters that are not named here are taken and left aside."""
 
     messages: Annotated[list[ChatMessage], Meta(min_length=1)]
     model: str = ""
@@ -110,10 +111,19 @@ class CompletionRequest(Struct, kw_only=True, frozen=True):
     max_tokens: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
     max_completion_tokens: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    frequency_penalty: Annotated[float, Meta(ge=-2, le=2)] | None = None
+    presence_penalty: Annotated[float, Meta(ge=-2, le=2)] | None = None
+    seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
+    stop: StopText | Annotated[list[StopText], Meta(max_length=4)] | None = None
     n: int | None = 1
     tools: list[ToolSpec] | None = None
     tool_choice: Literal["none", "auto", "required"] | ToolChoice | None = None
     response_format: ResponseFormat | None = None
+    logprobs: bool | None = None
+    logit_bias: dict[str, float] | None = None
+    modalities: list[str] | None = None
+    functions: list[Any] | None = None
 
 
 async def completions(rest: Rest, request: Request) -> Response:
@@ -135,12 +145,20 @@ async def completions(rest: Rest, request: Request) -> Response:
 def check(wanted: CompletionRequest, rest: Rest) -> None:
     """Refuse what would be answered otherwise than was asked. Raises `BadRequest`."""
     limits = rest.settings.limits
-    if wanted.n not in (None, 1):
-        raise BadRequest("one answer at a time", code="unsupported_parameter", param="n")
-    if wanted.response_format is not None and wanted.response_format.type != "text":
-        raise BadRequest(
-            "answers are plain text", code="unsupported_parameter", param="response_format"
-        )
+    refused = {
+        "n": (wanted.n not in (None, 1), "one answer at a time"),
+        "response_format": (
+            wanted.response_format is not None and wanted.response_format.type != "text",
+            "answers are plain text",
+        ),
+        "modalities": ("audio" in (wanted.modalities or ()), "answers are written"),
+        "logprobs": (bool(wanted.logprobs), "token probabilities are not told"),
+        "logit_bias": (bool(wanted.logit_bias), "tokens cannot be weighed"),
+        "functions": (bool(wanted.functions), "functions are called as tools"),
+    }
+    for name, (asked, why) in refused.items():
+        if asked:
+            raise BadRequest(why, code="unsupported_parameter", param=name)
     if len(wanted.tools or []) > limits.tools:
         raise BadRequest(f"at most {limits.tools} tools", code="too_long", param="tools")
     if len(wanted.messages) > limits.items:
@@ -191,10 +209,16 @@ def read_options(wanted: CompletionRequest, rest: Rest) -> ChatOptions:
         raise BadRequest("there is no such tool", code="invalid_value", param="tool_choice")
     if name == "required" and not tools:
         raise BadRequest("there are no tools", code="invalid_value", param="tool_choice")
+    stop = wanted.stop or ()
     asked = wanted.max_completion_tokens or wanted.max_tokens or llm.max_tokens
     return ChatOptions(
         max_tokens=min(asked, llm.max_tokens),
         temperature=llm.temperature if wanted.temperature is None else wanted.temperature,
+        top_p=wanted.top_p,
+        frequency_penalty=wanted.frequency_penalty,
+        presence_penalty=wanted.presence_penalty,
+        seed=wanted.seed,
+        stop=(stop,) if isinstance(stop, str) else tuple(stop),
         tools=tools,
         tool_choice=name,
     )

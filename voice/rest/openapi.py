@@ -105,6 +105,14 @@ def _paths() -> Json:
             ],
             "get": _operation("getModel", "One of them", None, {"application/json": _ref("Model")}),
         },
+        "/v1/browser_session": {
+            method: _operation(name, summary, None, {"application/json": _ref("BrowserSession")})
+            for method, name, summary in (
+                ("get", "lookAtBrowserSession", "Whether this browser has signed in"),
+                ("post", "signIn", "A cookie for the key that the request shows"),
+                ("delete", "signOut", "Make the cookie worthless"),
+            )
+        },
         "/v1/realtime/client_secrets": {
             "post": _operation(
                 "mintClientSecret",
@@ -178,5 +186,6 @@ _ANSWERS: Json = {
     ),
     "Model": _MODEL,
     "ModelList": _object(object={"const": "list"}, data={"type": "array", "items": _MODEL}),
+    "BrowserSession": _object(signed_in={"type": "boolean"}),
     "ClientSecret": _object(value=_TEXT, expires_at=_WHOLE, session={"type": "object"}),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -19,7 +19,7 @@ from chat.errors import ChatError
 from voice import metrics
 from voice.errors import VoiceError
 from voice.guard import shown_error
-from voice.keys import ClientSecrets
+from voice.keys import Door
 from voice.rest.errors import BadRequest, refuse, status_of, told
 from voice.session import Engines
 from voice.settings import Settings
@@ -38,7 +38,7 @@ class Rest:
 
     settings: Settings
     engines: Callable[[], Engines | None]
-    secrets: ClientSecrets
+    door: Door
     running: int = 0
 
     def ready(self) -> Engines:
@@ -49,17 +49,17 @@ class Rest:
         return engines
 
 
+Handle = Callable[[Rest, Request], Awaitable[Response]]
+
+
 class Endpoint:
-    """The ASGI application around a handler: its errors become answers, and only so many requests
-    are served at a time.
+    """The ASGI application around the handlers of a path, by method: their errors become answers,
+    and only so many requests are served at a time.
     """
 
-    def __init__(
-        self, rest: Rest, method: str, handle: Callable[[Rest, Request], Awaitable[Response]]
-    ) -> None:
-        self.method = method
+    def __init__(self, rest: Rest, handlers: Mapping[str, Handle]) -> None:
+        self.handlers = handlers
         self._rest = rest
-        self._handle = handle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, to the end of its stream."""
@@ -75,12 +75,12 @@ class Endpoint:
 
     async def _respond(self, request: Request) -> Response:
         try:
-            if request.method != self.method:
+            if (handle := self.handlers.get(request.method)) is None:
                 # Starlette's own check would pass the request on to the page's files.
-                raise HTTPException(405, headers={"allow": self.method})
+                raise HTTPException(405, headers={"allow": ", ".join(self.handlers)})
             if self._rest.running > self._rest.settings.limits.requests:
                 raise VoiceError("too many requests are being served", code="too_many_requests")
-            return await self._handle(self._rest, request)
+            return await handle(self._rest, request)
         except (VoiceError, ChatError) as error:
             metrics.ERRORS.labels(error.code).inc()
             return refuse(error)

@@ -16,8 +16,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from voice.audio import HEARD_RATE, Pcm
-from voice.engines import Stt
+from voice.engines import Spoken, Stt
 from voice.engines.timed import HeardPart, TimedStt
+from voice.languages import only_allowed
 from voice.rest import transcripts
 from voice.rest.decoding import decode
 from voice.rest.errors import BadRequest
@@ -51,7 +52,8 @@ async def transcriptions(rest: Rest, request: Request) -> Response:
     form = await _read_form(bounded(request, limits.upload_bytes + FORM_BYTES))
     try:
         wanted = read_fields(form)
-        language = known_language(stt, wanted.language or rest.settings.stt.language)
+        asked = known_language(stt, wanted.language or rest.settings.stt.language)
+        language = asked or only_allowed(rest.settings)
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise BadRequest("the form has no file", code="missing_file", param="file")
@@ -110,7 +112,7 @@ def known_language(stt: Stt, language: str | None) -> str | None:
 
 
 async def hear(
-    stt: Stt, pcm: Pcm, *, language: str | None, prompt: str, words: bool
+    stt: Stt, pcm: Pcm, *, language: Spoken, prompt: str, words: bool
 ) -> AsyncGenerator[HeardPart, None]:
     """What was said, part by part, behind all live speech.
 

@@ -12,6 +12,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from voice.raw_data import OPENING
 from voice.speakable import addresses as adr
 from voice.speakable.english import ENGLISH
 from voice.speakable.european import EUROPEAN
@@ -41,6 +42,8 @@ _RULED = re.compile(
 _LINE_MARK = re.compile(r"#{1,6}(?=\s|$)|>+|[-*+\u2022\u2023◦](?=\s)|\[[ xX]\](?=\s)")
 _ITEM = re.compile(r"(\d{1,3})[.)](?=\s)")
 _FENCE = re.compile(r"(`{3,}|~{3,})(.*?)(?:\1[`~]*|$)", re.DOTALL)
+_DATA = re.compile(OPENING + r"(?:.*[}\]]|.*$)", re.DOTALL)
+"""JSON, which `voice.clauses` keeps in one piece: the rest of the text up to its last bracket."""
 _CODE = re.compile(r"(`{1,2})(?!`)([^`]+)\1")
 _SILENT = re.compile(
     r"!(?=\[)|\]\((?:[^()\s]|\([^()\s]*\))*(?:\s+\"[^\"]*\")?\)|\]\[[^\]\n]*\]|\[\^[^\]\n]*\]"
@@ -180,6 +183,7 @@ def _markup(code: str) -> tuple[Rule, ...]:
     tongue = LANGUAGES[code]
     words = tongue.words
     return (
+        (_DATA, lambda _: f"{tongue.code_block}."),
         (_FENCE, lambda m: f"{tongue.code_block}." if m[2].strip() else ""),
         (_CODE, lambda m: adr.read_code(m[2], words)),
         (re.compile(rf"<?({adr.EMAIL})>?"), lambda m: adr.read_email(m[1], words)),

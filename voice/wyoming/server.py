@@ -27,6 +27,7 @@ from wyoming.tts import (
 from voice import metrics
 from voice.audio import SPOKEN_RATE, Pcm, int16_from_pcm
 from voice.errors import BadEvent, ConfigError, Overloaded, VoiceError
+from voice.languages import only_allowed
 from voice.session import Engines
 from voice.settings import Settings
 from voice.wyoming.reading import LINE_BYTES, read_event
@@ -163,7 +164,8 @@ class Client:
         elif AudioStop.is_type(kind):
             pcm = self._need(self._recording).finish()
             self._recording = None
-            heard = await self._engines.stt.transcribe(pcm, language=self._language)
+            language = self._language or only_allowed(self._settings)
+            heard = await self._engines.stt.transcribe(pcm, language=language)
             await self._send(Transcript(text=heard.text, language=heard.language or None))
         elif SynthesizeStart.is_type(kind):
             start = SynthesizeStart.from_event(event)

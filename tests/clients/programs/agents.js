@@ -106,78 +106,70 @@ const during =
     return report;
   };
 
-const connect = during({}, async (ears) => {
-  for (;;) {
-    const { session } = await ears.until("session.updated");
-    if (session.instructions === INSTRUCTIONS) {
-      return { instructions: session.instructions, voice: session.audio.output.voice };
-    }
-  }
-});
-
-const spoken = during({}, async (ears) => {
-  await ears.say("question");
-  return ears.hearReply();
-});
-
-const pushToTalk = during(PUSH_TO_TALK, async (ears) => {
-  await ears.say("question", 0.1);
-  ears.session.sendAudio(new ArrayBuffer(960), { commit: true });
-  ears.session.transport.sendEvent({ type: "response.create" });
-  return ears.hearReply();
-});
-
-const typed = during({ outputModalities: ["text"] }, async (ears) => {
-  ears.session.sendMessage(TYPED);
-  return ears.hearReply();
-});
-
-const callFunction = during(
-  {},
-  async (ears) => {
-    ears.session.sendMessage("What is the weather in Paris?");
-    await ears.until("response.done");
-    return { ...(await ears.hearReply()), name: called[0] };
-  },
-  [weather],
-);
-
-const interruption = during({}, async (ears) => {
-  ears.session.sendMessage(STORY);
-  while (Buffer.concat(ears.audio).length < 48_000) await ears.until("response.output_audio.delta");
-  await ears.say("stop");
-  await ears.until("conversation.item.truncated");
-  await ears.until("response.done");
-  return { interrupted: ears.interrupted };
-});
-
-const cancel = during({}, async (ears) => {
-  ears.session.sendMessage(STORY);
-  await ears.until("response.output_audio.delta");
-  ears.session.interrupt();
-  const done = await ears.until("response.done");
-  return { cancelled: done.response.status === "cancelled" };
-});
-
-const error = during({ outputModalities: ["text"] }, async (ears) => {
-  ears.session.transport.sendEvent({
-    type: "conversation.item.retrieve",
-    item_id: "item_of_nobody",
-  });
-  const refused = await ears.until("error");
-  ears.session.sendMessage(TYPED);
-  return { code: refused.error.code, ...(await ears.hearReply()) };
-});
-
 await perform({
-  connect,
-  spoken,
-  push_to_talk: pushToTalk,
-  typed,
-  function: callFunction,
-  interruption,
-  cancel,
-  error,
+  connect: during({}, async (ears) => {
+    for (;;) {
+      const { session } = await ears.until("session.updated");
+      if (session.instructions === INSTRUCTIONS) {
+        return { instructions: session.instructions, voice: session.audio.output.voice };
+      }
+    }
+  }),
+
+  spoken: during({}, async (ears) => {
+    await ears.say("question");
+    return ears.hearReply();
+  }),
+
+  push_to_talk: during(PUSH_TO_TALK, async (ears) => {
+    await ears.say("question", 0.1);
+    ears.session.sendAudio(new ArrayBuffer(960), { commit: true });
+    ears.session.transport.sendEvent({ type: "response.create" });
+    return ears.hearReply();
+  }),
+
+  typed: during({ outputModalities: ["text"] }, async (ears) => {
+    ears.session.sendMessage(TYPED);
+    return ears.hearReply();
+  }),
+
+  function: during(
+    {},
+    async (ears) => {
+      ears.session.sendMessage("What is the weather in Paris?");
+      await ears.until("response.done");
+      return { ...(await ears.hearReply()), name: called[0] };
+    },
+    [weather],
+  ),
+
+  interruption: during({}, async (ears) => {
+    ears.session.sendMessage(STORY);
+    while (Buffer.concat(ears.audio).length < 48_000) await ears.until("response.output_audio.delta");
+    await ears.say("stop");
+    await ears.until("conversation.item.truncated");
+    await ears.until("response.done");
+    return { interrupted: ears.interrupted };
+  }),
+
+  cancel: during({}, async (ears) => {
+    ears.session.sendMessage(STORY);
+    await ears.until("response.output_audio.delta");
+    ears.session.interrupt();
+    const done = await ears.until("response.done");
+    return { cancelled: done.response.status === "cancelled" };
+  }),
+
+  error: during({ outputModalities: ["text"] }, async (ears) => {
+    ears.session.transport.sendEvent({
+      type: "conversation.item.retrieve",
+      item_id: "item_of_nobody",
+    });
+    const refused = await ears.until("error");
+    ears.session.sendMessage(TYPED);
+    return { code: refused.error.code, ...(await ears.hearReply()) };
+  }),
+
   close: during({}, async (ears) => {
     await ears.until("session.updated");
     return {};

@@ -170,16 +170,4 @@ async def close() -> dict[str, Any]:
     return {}
 
 
-perform(
-    {
-        "connect": connect,
-        "spoken": spoken,
-        "push_to_talk": push_to_talk,
-        "typed": typed,
-        "function": function,
-        "interruption": interruption,
-        "cancel": cancel,
-        "error": error,
-        "close": close,
-    }
-)
+perform()

@@ -155,17 +155,20 @@ async def interruption() -> dict[str, Any]:
         ears = Ears(session)
         generation = await (await write(session, STORY))
         message = await anext(generation.message_stream)
-        await anext(message.audio_stream)
-        await asyncio.sleep(1.0)
+        heard = 0.0
+        while heard < 1.0:
+            heard += (await anext(message.audio_stream)).duration
         speaking = asyncio.create_task(say(session, "stop"))
         await ears.until("input_speech_started")
         session.truncate(
             message_id=message.message_id, modalities=["audio", "text"], audio_end_ms=800
         )
-        await ears.wire("conversation.item.truncated")
-        done = await ears.wire("response.done")
+        seen: dict[str, Any] = {}
+        while not {"conversation.item.truncated", "response.done"} <= set(seen):  # in any order
+            event = await ears.until("openai_server_event_received")
+            seen.setdefault(event["type"], event)
         await speaking
-        return {"interrupted": done["response"]["status"] == "cancelled"}
+        return {"interrupted": seen["response.done"]["response"]["status"] == "cancelled"}
 
 
 async def cancel() -> dict[str, Any]:
@@ -193,16 +196,4 @@ async def close() -> dict[str, Any]:
     return {}
 
 
-perform(
-    {
-        "connect": connect,
-        "spoken": spoken,
-        "push_to_talk": push_to_talk,
-        "typed": typed,
-        "function": function,
-        "interruption": interruption,
-        "cancel": cancel,
-        "error": error,
-        "close": close,
-    }
-)
+perform()

@@ -112,84 +112,77 @@ const during =
     return report;
   };
 
-const connect = during(
-  { type: "realtime", instructions: INSTRUCTIONS, audio: { output: { voice: VOICE } } },
-  async (ears) => {
-    const { session } = await ears.until("session.updated");
-    return { instructions: session.instructions, voice: session.audio.output.voice };
-  },
-);
-
-const spoken = during(TRANSCRIBED, async (ears) => {
-  await ears.say("question");
-  return ears.hearReply();
-});
-
-const pushToTalk = during(PUSH_TO_TALK, async (ears) => {
-  await ears.say("question", 0.1);
-  ears.send({ type: "input_audio_buffer.commit" });
-  ears.send({ type: "response.create" });
-  return ears.hearReply();
-});
-
-const typed = during(WRITTEN, async (ears) => {
-  ears.write(TYPED);
-  return ears.hearReply();
-});
-
 const tool = { type: "function", name: "weather", parameters: WEATHER };
-const callFunction = during({ ...TRANSCRIBED, tools: [tool] }, async (ears) => {
-  ears.write("What is the weather in Paris?");
-  const done = await ears.until("response.done");
-  const [call] = done.response.output;
-  const output = `It is sunny and warm in ${JSON.parse(call.arguments).city}.`;
-  const item = { type: "function_call_output", call_id: call.call_id, output };
-  ears.send({ type: "conversation.item.create", item });
-  ears.send({ type: "response.create" });
-  return { name: call.name, ...(await ears.hearReply()) };
-});
-
-const interruption = during(TRANSCRIBED, async (ears) => {
-  ears.write(STORY);
-  while (Buffer.concat(ears.audio).length < 48_000) await ears.until("response.output_audio.delta");
-  const itemId = ears.itemId;
-  await ears.say("stop");
-  const done = await ears.until("response.done");
-  ears.send({
-    type: "conversation.item.truncate",
-    item_id: itemId,
-    content_index: 0,
-    audio_end_ms: 800,
-  });
-  await ears.until("conversation.item.truncated");
-  ears.send({ type: "conversation.item.retrieve", item_id: itemId });
-  await ears.until("conversation.item.retrieved");
-  return { interrupted: done.response.status === "cancelled" };
-});
-
-const cancel = during(null, async (ears) => {
-  ears.write(STORY);
-  await ears.until("response.output_audio.delta");
-  ears.send({ type: "response.cancel" });
-  const done = await ears.until("response.done");
-  return { cancelled: done.response.status === "cancelled" };
-});
-
-const error = during(WRITTEN, async (ears) => {
-  ears.send({ type: "conversation.item.retrieve", item_id: "item_of_nobody", event_id: "mine" });
-  const refused = await ears.until("error");
-  ears.write(TYPED);
-  return { code: refused.error.code, ...(await ears.hearReply()) };
-});
 
 await perform({
-  connect,
-  spoken,
-  push_to_talk: pushToTalk,
-  typed,
-  function: callFunction,
-  interruption,
-  cancel,
-  error,
+  connect: during(
+    { type: "realtime", instructions: INSTRUCTIONS, audio: { output: { voice: VOICE } } },
+    async (ears) => {
+      const { session } = await ears.until("session.updated");
+      return { instructions: session.instructions, voice: session.audio.output.voice };
+    },
+  ),
+
+  spoken: during(TRANSCRIBED, async (ears) => {
+    await ears.say("question");
+    return ears.hearReply();
+  }),
+
+  push_to_talk: during(PUSH_TO_TALK, async (ears) => {
+    await ears.say("question", 0.1);
+    ears.send({ type: "input_audio_buffer.commit" });
+    ears.send({ type: "response.create" });
+    return ears.hearReply();
+  }),
+
+  typed: during(WRITTEN, async (ears) => {
+    ears.write(TYPED);
+    return ears.hearReply();
+  }),
+
+  function: during({ ...TRANSCRIBED, tools: [tool] }, async (ears) => {
+    ears.write("What is the weather in Paris?");
+    const done = await ears.until("response.done");
+    const [call] = done.response.output;
+    const output = `It is sunny and warm in ${JSON.parse(call.arguments).city}.`;
+    const item = { type: "function_call_output", call_id: call.call_id, output };
+    ears.send({ type: "conversation.item.create", item });
+    ears.send({ type: "response.create" });
+    return { name: call.name, ...(await ears.hearReply()) };
+  }),
+
+  interruption: during(TRANSCRIBED, async (ears) => {
+    ears.write(STORY);
+    while (Buffer.concat(ears.audio).length < 48_000) await ears.until("response.output_audio.delta");
+    const itemId = ears.itemId;
+    await ears.say("stop");
+    const done = await ears.until("response.done");
+    ears.send({
+      type: "conversation.item.truncate",
+      item_id: itemId,
+      content_index: 0,
+      audio_end_ms: 800,
+    });
+    await ears.until("conversation.item.truncated");
+    ears.send({ type: "conversation.item.retrieve", item_id: itemId });
+    await ears.until("conversation.item.retrieved");
+    return { interrupted: done.response.status === "cancelled" };
+  }),
+
+  cancel: during(null, async (ears) => {
+    ears.write(STORY);
+    await ears.until("response.output_audio.delta");
+    ears.send({ type: "response.cancel" });
+    const done = await ears.until("response.done");
+    return { cancelled: done.response.status === "cancelled" };
+  }),
+
+  error: during(WRITTEN, async (ears) => {
+    ears.send({ type: "conversation.item.retrieve", item_id: "item_of_nobody", event_id: "mine" });
+    const refused = await ears.until("error");
+    ears.write(TYPED);
+    return { code: refused.error.code, ...(await ears.hearReply()) };
+  }),
+
   close: during(null, async () => ({})),
 });

@@ -7,7 +7,7 @@ export const RATE = 24_000;
 const PIECE = (RATE * 2) / 25; // bytes of 40 ms
 const PATIENCE = 240_000; // milliseconds a scenario may take
 
-export const INSTRUCTIONS = "You are a friendly guide. Answer in one short sentence.";
+export const INSTRUCTIONS = "You are a helpful guide. Be brief.";
 export const VOICE = "bf_emma";
 export const TYPED = "What is the capital of France?";
 export const STORY = "Tell me a long story about a dragon and a castle.";

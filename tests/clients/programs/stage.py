@@ -20,7 +20,7 @@ PIECE = RATE * 2 // 25
 PATIENCE = 240
 """Seconds a scenario may take."""
 
-INSTRUCTIONS = "You are a friendly guide. Answer in one short sentence."
+INSTRUCTIONS = "You are a helpful guide. Be brief."
 VOICE = "bf_emma"
 TYPED = "What is the capital of France?"
 STORY = "Tell me a long story about a dragon and a castle."
@@ -50,8 +50,12 @@ async def speak(name: str, send: Callable[[bytes], Awaitable[Any]], *, after: fl
         await asyncio.sleep(began + (at + PIECE) / 2 / RATE - loop.time())
 
 
-def perform(scenarios: dict[str, Callable[[], Coroutine[Any, Any, dict[str, Any]]]]) -> None:
-    """Run the scenario that is asked for; the audio of its report goes to a file."""
-    report = asyncio.run(asyncio.wait_for(scenarios[SCENARIO](), PATIENCE))
+def perform() -> None:
+    """Run the program's function that is called as the scenario; the audio of its report goes to a
+    file.
+    """
+    scenario: Callable[[], Coroutine[Any, Any, dict[str, Any]]]
+    scenario = getattr(sys.modules["__main__"], SCENARIO)
+    report = asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
     (FOLDER / "reply.pcm").write_bytes(report.pop("audio", b""))
     sys.stdout.write(f"{json.dumps(report)}\n")

@@ -1,0 +1,235 @@
+"""Speech over a reply: events in, actions out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.dialogs import PTT, SEMANTIC, S, answering, feed
+from voice import events as ev
+from voice.dialog import Dialog
+from voice.events import Rev
+from voice.overlap import UNHEARD
+
+START = 5 * S
+PREFIX = START - SEMANTIC.prefix
+SUSPECT, OPEN = ev.Suspect(2, PREFIX), ev.OpenTurn(2, PREFIX)
+CUT = ev.Cancel(Rev(1, 1), "turn_detected")
+
+
+def spoken_over(dialog: Dialog, text: str, seconds: float = 0.5) -> list[ev.Action]:
+    """Say `text` over the reply, and have it recognised after its end."""
+    end = START + int(seconds * S)
+    return feed(
+        dialog,
+        ev.SpeechStarted(START),
+        ev.Elapsed(end),
+        ev.SpeechPaused(end),
+        ev.Transcribed(Rev(2, 1), text),
+    )
+
+
+def test_it_is_suspected_at_once_and_looked_at_soon() -> None:
+    dialog = answering()
+    assert feed(dialog, ev.SpeechStarted(START)) == [SUSPECT]
+    assert feed(dialog, ev.Elapsed(START + SEMANTIC.interrupt - 1)) == []
+    looked = START + S * 3 // 10
+    assert feed(dialog, ev.Elapsed(looked)) == [ev.Glance(Rev(2, 0), PREFIX, looked)]
+    assert feed(dialog, ev.Elapsed(looked + S // 2)) == []  # not answered yet
+    assert dialog.replying
+
+
+def test_words_interrupt_while_they_are_said() -> None:
+    dialog = answering()
+    feed(dialog, ev.SpeechStarted(START), ev.Elapsed(START + S // 2))
+    assert feed(dialog, ev.Glanced(Rev(2, 0), "What about")) == [OPEN, CUT]
+    assert not dialog.replying
+
+
+@pytest.mark.parametrize("text", ["", "Mm-hm.", "What"])
+def test_less_than_words_is_looked_at_again(text: str) -> None:
+    dialog = answering()
+    feed(dialog, ev.SpeechStarted(START), ev.Elapsed(START + S // 2))
+    assert feed(dialog, ev.Glanced(Rev(2, 0), text)) == []
+    again = feed(dialog, ev.Elapsed(START + S))
+    assert [type(action) for action in again] == [ev.Glance]
+
+
+def test_what_nobody_can_make_out_interrupts_by_its_length() -> None:
+    dialog = answering()
+    feed(dialog, ev.SpeechStarted(START), ev.Elapsed(START + S))
+    assert feed(dialog, ev.Elapsed(START + UNHEARD)) == [OPEN, CUT]
+
+
+@pytest.mark.parametrize("text", ["", "Mm-hm.", "Okay, I see.", "um"])
+def test_a_backchannel_lets_the_reply_go_on(text: str) -> None:
+    dialog = answering()
+    actions = spoken_over(dialog, text)
+    assert actions[-1] == ev.DropTurn(2, START + S // 2)
+    assert CUT not in actions
+    assert OPEN not in actions
+    assert dialog.replying
+
+
+def test_one_word_interrupts_when_it_is_over() -> None:
+    dialog = answering()
+    actions = spoken_over(dialog, "Tuesday.")
+    assert actions[-4:-1] == [OPEN, CUT, ev.Respond(Rev(2, 1), held=True)]
+
+
+def test_a_short_sound_is_not_even_recognised() -> None:
+    dialog = answering()
+    feed(dialog, ev.SpeechStarted(START), ev.Elapsed(START + 100))
+    assert feed(dialog, ev.SpeechPaused(START + 100)) == [ev.DropTurn(2, START + 100)]
+    assert dialog.replying
+
+
+@pytest.mark.parametrize("text", ["", "Mm-hm."])
+def test_a_reply_that_was_cut_for_nothing_is_taken_up_again(text: str) -> None:
+    dialog = answering(replace(SEMANTIC, speaking="high"))
+    feed(dialog, ev.SpeechStarted(START))
+    assert feed(dialog, ev.Elapsed(START + SEMANTIC.interrupt)) == [OPEN, CUT]
+    end = START + S // 2
+    feed(dialog, ev.Elapsed(end), ev.SpeechPaused(end))
+    assert feed(dialog, ev.Transcribed(Rev(2, 1), text)) == [
+        ev.Abandon(Rev(2, 1)),
+        ev.DropTurn(2, end),
+        ev.Resume(Rev(3, 0), Rev(1, 1)),
+    ]
+    assert dialog.replying
+
+
+def test_a_hesitation_is_given_time_before_the_reply_is_taken_up_again() -> None:
+    dialog = answering(replace(SEMANTIC, speaking="high"))
+    end = START + S // 2
+    feed(dialog, ev.SpeechStarted(START), ev.Elapsed(end), ev.SpeechPaused(end))
+    actions = feed(dialog, ev.Transcribed(Rev(2, 1), "Um,"))
+    assert not any(isinstance(action, ev.Resume) for action in actions)
+    late = feed(dialog, ev.Scored(Rev(2, 1), 0.9), ev.Elapsed(end + 4 * S))
+    assert late[-1] == ev.Resume(Rev(3, 0), Rev(1, 1))
+    assert not any(isinstance(action, ev.Commit) for action in late)
+
+
+def test_words_after_a_hesitation_are_a_turn() -> None:
+    dialog = answering(replace(SEMANTIC, speaking="high"))
+    end = START + S // 2
+    feed(dialog, ev.SpeechStarted(START), ev.Elapsed(end), ev.SpeechPaused(end))
+    feed(dialog, ev.Transcribed(Rev(2, 1), "Um,"))
+    feed(dialog, ev.SpeechStarted(end + S // 2), ev.Elapsed(end + S), ev.SpeechPaused(end + S))
+    feed(dialog, ev.Transcribed(Rev(2, 2), "Um, what about tomorrow?"), ev.Scored(Rev(2, 2), 0.99))
+    actions = feed(dialog, ev.Elapsed(end + 3 * S))
+    assert actions[0] == ev.Commit(Rev(2, 2), PREFIX, end + S)
+    assert actions[1] == ev.Release(Rev(2, 2))
+
+
+def test_a_late_transcript_of_a_committed_backchannel_takes_the_reply_up_again() -> None:
+    dialog = answering(replace(SEMANTIC, detection="server_vad", speaking="high"))
+    end = START + S // 2
+    feed(dialog, ev.SpeechStarted(START), ev.Elapsed(end), ev.SpeechPaused(end))
+    assert isinstance(feed(dialog, ev.Elapsed(end + S))[0], ev.Commit)
+    assert feed(dialog, ev.Transcribed(Rev(2, 1), "Yeah.")) == [ev.Resume(Rev(3, 0), Rev(1, 1))]
+
+
+def test_a_command_to_stop_stops_and_is_not_answered() -> None:
+    dialog = answering()
+    feed(dialog, ev.SpeechStarted(START), ev.Elapsed(START + S // 2))
+    assert feed(dialog, ev.Glanced(Rev(2, 0), "Stop")) == [OPEN, CUT]
+    end = START + S * 6 // 10
+    feed(dialog, ev.Elapsed(end), ev.SpeechPaused(end), ev.Transcribed(Rev(2, 1), "Stop."))
+    actions = feed(dialog, ev.Scored(Rev(2, 1), 0.99), ev.Elapsed(end + 2 * S))
+    assert actions == [ev.Commit(Rev(2, 1), PREFIX, end)]
+    assert not dialog.replying
+
+
+def test_audio_that_is_still_draining_can_be_interrupted() -> None:
+    dialog = answering()
+    feed(dialog, ev.ReplyEnded(Rev(1, 1)))
+    assert CUT in spoken_over(dialog, "What about tomorrow?")
+
+
+def test_yes_answers_the_question_a_reply_ends_with() -> None:
+    dialog = answering()
+    feed(dialog, ev.ReplyEnded(Rev(1, 1), asks=True), ev.Elapsed(8 * S))
+    at = 8 * S
+    feed(dialog, ev.SpeechStarted(at), ev.Elapsed(at + S // 2), ev.SpeechPaused(at + S // 2))
+    actions = feed(dialog, ev.Transcribed(Rev(2, 1), "Yes."))
+    assert CUT in actions
+    assert ev.Respond(Rev(2, 1), held=True) in actions
+
+
+def test_a_backchannel_that_outlasts_the_reply_is_still_none() -> None:
+    dialog = answering()
+    feed(dialog, ev.ReplyEnded(Rev(1, 1)), ev.Elapsed(9 * S - 100))
+    feed(dialog, ev.SpeechStarted(9 * S - 100), ev.Elapsed(10 * S), ev.SpeechPaused(10 * S))
+    assert feed(dialog, ev.Transcribed(Rev(2, 1), "Mm-hm."))[-1] == ev.DropTurn(2, 10 * S)
+
+
+def test_a_voice_from_afar_needs_more_words() -> None:
+    dialog = Dialog(SEMANTIC)
+    feed(dialog, ev.SpeechStarted(S))
+    feed(dialog, *(ev.Elapsed(S + 512 * n, 0, -20.0) for n in range(70)))
+    feed(dialog, ev.SpeechPaused(4 * S), ev.Transcribed(Rev(1, 1), "Hello."))
+    feed(dialog, ev.Elapsed(6 * S), ev.AudioSent(Rev(1, 1), 5 * S))
+    feed(dialog, ev.SpeechStarted(7 * S))
+    feed(dialog, *(ev.Elapsed(7 * S + 512 * n, 0, -40.0) for n in range(1, 20)))
+    feed(dialog, ev.SpeechPaused(8 * S))
+    assert isinstance(feed(dialog, ev.Transcribed(Rev(2, 1), "Tuesday."))[-1], ev.DropTurn)
+
+
+def test_noise_is_no_endless_turn_and_hides_no_words() -> None:
+    dialog = Dialog(SEMANTIC)
+    feed(dialog, ev.SpeechStarted(S))
+    for second in range(2, 14):
+        feed(dialog, ev.Elapsed(second * S), ev.Overheard(Rev(1, 0), 1000, news=False))
+        if not dialog.weighing:
+            continue
+        break
+    assert dialog.weighing
+    began = second * S
+    feed(dialog, ev.Elapsed(began + S))
+    assert feed(dialog, ev.Glanced(Rev(2, 0), "")) == []
+    feed(dialog, ev.Elapsed(began + 3 * S))
+    opened = feed(dialog, ev.Glanced(Rev(2, 0), "Hello, can you hear me"))
+    assert [type(action) for action in opened] == [ev.OpenTurn]
+
+
+def test_words_before_the_noise_are_answered() -> None:
+    dialog = Dialog(SEMANTIC)
+    feed(dialog, ev.SpeechStarted(S), ev.Elapsed(2 * S))
+    feed(dialog, ev.Overheard(Rev(1, 0), 1000, news=True))
+    actions: list[ev.Action] = []
+    for second in range(3, 16):
+        actions += feed(dialog, ev.Elapsed(second * S), ev.Overheard(Rev(1, 0), 1000, news=False))
+    assert [type(action) for action in actions if isinstance(action, ev.Commit)] == [ev.Commit]
+
+
+def test_silence_is_asked_into_once() -> None:
+    policy = replace(SEMANTIC, idle=10 * S)
+    dialog = answering(policy)
+    feed(dialog, ev.ReplyEnded(Rev(1, 1)))
+    assert feed(dialog, ev.Elapsed(19 * S - 1)) == []
+    assert feed(dialog, ev.Elapsed(19 * S)) == [ev.Nudge(Rev(2, 0), 9 * S, 19 * S)]
+    feed(dialog, ev.AudioSent(Rev(2, 0), S), ev.ReplyEnded(Rev(2, 0)))
+    assert feed(dialog, ev.Elapsed(90 * S)) == []
+
+
+@pytest.mark.parametrize("policy", [SEMANTIC, replace(PTT, idle=0)])
+def test_without_a_setting_silence_stays_silent(policy: object) -> None:
+    dialog = answering()
+    feed(dialog, ev.ReplyEnded(Rev(1, 1)))
+    assert feed(dialog, ev.Elapsed(900 * S)) == []
+
+
+def test_a_slow_tool_is_excused_and_its_answer_follows() -> None:
+    dialog = answering()
+    feed(dialog, ev.ReplyEnded(Rev(1, 1)), ev.Elapsed(20 * S))
+    assert feed(dialog, ev.ToolSlow()) == [ev.Fill(Rev(2, 0))]
+    assert feed(dialog, ev.ResponseRequested()) == []  # not refused: it waits
+    assert feed(dialog, ev.ReplyEnded(Rev(2, 0))) == [ev.Respond(Rev(3, 0), held=False)]
+
+
+def test_nobody_is_talked_over_because_of_a_slow_tool() -> None:
+    dialog = answering()
+    feed(dialog, ev.ReplyEnded(Rev(1, 1)), ev.Elapsed(20 * S), ev.SpeechStarted(20 * S))
+    assert feed(dialog, ev.ToolSlow()) == []

@@ -1,0 +1,79 @@
+"""Speech over a reply, and sound that may be none: weighed until it is a turn, or nothing. Pure."""
+
+from __future__ import annotations
+
+from voice import asking
+from voice import events as ev
+from voice.floor import Floor
+from voice.overlap import Overlap, understand, weigh
+from voice.turn import Reply, Turn
+
+USUAL = 60
+"""Frames of speech after which it is known how loud a user usually is."""
+
+
+def listen(floor: Floor, turn: Turn, voiced: int) -> list[ev.Action]:
+    """More of it has sounded, `voiced` samples by now."""
+    if voiced < floor.policy.interrupt:
+        return []
+    actions = decide(floor, turn, voiced, over=False)
+    return actions or asking.glance(turn, floor.now, voiced)
+
+
+def glanced(floor: Floor, turn: Turn, text: str | None, confidence: float) -> list[ev.Action]:
+    """It is known what was said so far."""
+    asking.glanced(turn, floor.now, text, confidence)
+    if not turn.weighed:
+        return []
+    return decide(floor, turn, turn.voiced + floor.now - turn.spoke, over=False)
+
+
+def decide(floor: Floor, turn: Turn, voiced: int, *, over: bool) -> list[ev.Action]:
+    """Interrupt the reply or let the speech pass, if it is time to."""
+    known = min(floor.usual.frames, turn.level.frames * USUAL) >= USUAL
+    overlap = Overlap(
+        voiced=voiced,
+        over=over,
+        text=turn.transcript if over else turn.glanced,
+        confidence=turn.confidence,
+        level=turn.level.mean - floor.usual.mean if known else 0.0,
+        awaited=floor.own.awaits(floor.now),
+    )
+    thinks = floor.own.sounds(floor.now) and not floor.own.audible
+    verdict = weigh(overlap, floor.policy.thinking if thinks else floor.policy.speaking)
+    if verdict == "dismiss":
+        return floor.drop(turn)
+    return interrupt(floor, turn, hasty=not over) if verdict == "interrupt" else []
+
+
+def interrupt(floor: Floor, turn: Turn, *, hasty: bool) -> list[ev.Action]:
+    """It is a turn of the user's; `hasty`: that may yet turn out to be a mistake."""
+    turn.weighed = False
+    turn.understood_at = floor.now
+    actions: list[ev.Action] = [ev.OpenTurn(turn.number, turn.start)]
+    reply = floor.own.reply
+    if reply is not None and floor.own.sounds(floor.now):
+        turn.cuts = True
+        turn.cut = reply.rev if hasty and not floor.own.awaits(floor.now) else None
+        floor.own.silence()
+        actions.append(ev.Cancel(reply.rev, "turn_detected"))
+    return actions
+
+
+def repent(floor: Floor, turn: Turn, *, final: bool) -> list[ev.Action]:
+    """If what has interrupted a reply was nothing, let the reply go on.
+
+    A hesitation is given time, until it is `final`: something may follow.
+    """
+    if turn.cut is None or turn.transcript is None:
+        return []
+    kind, _ = understand(turn.transcript, turn.confidence)
+    if kind in ("speech", "stop"):
+        turn.cut = None
+    if turn.cut is None or (kind == "hesitation" and not final):
+        return []
+    cut, turn.cut = turn.cut, None
+    rev = floor.next_rev()
+    actions = floor.drop(turn) if floor.turn is turn else floor.own.forget_held()
+    floor.own.reply = Reply(rev, held=False)
+    return [*actions, ev.Resume(rev, cut)]
