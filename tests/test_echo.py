@@ -193,6 +193,20 @@ def test_what_is_only_echo_is_called_so_and_a_voice_is_not() -> None:
     assert np.mean([flags[n] for n in over if loud[n]]) < 0.4
 
 
+@pytest.mark.parametrize(("calm", "taken"), [(0.5, True), (2.5, False)])
+def test_with_headphones_nobody_is_taken_for_an_echo(calm: float, taken: bool) -> None:
+    echo, reply = Echo(), babble(6.0, 1)
+    echo.play(reply, 0)
+    begins = int(calm * HEARD_RATE) // FRAME * FRAME
+    voice = rooms.at_level(babble(0.2, 2), -26.0)
+    list(clean(echo, np.zeros(begins, np.float32)))
+    assert any(result.only_echo for result in clean(echo, voice, begins)) == taken
+    later = 7 * HEARD_RATE // FRAME * FRAME
+    list(clean(echo, np.zeros(later - begins, np.float32), begins))
+    echo.play(reply, later)  # the next reply begins while somebody speaks
+    assert not any(result.only_echo for result in clean(echo, voice, later))
+
+
 def test_a_voice_over_the_echo_keeps_its_sound() -> None:
     echo, reply, voice = Echo(), babble(6.0, 1), rooms.at_level(babble(1.0, 2), -26.0)
     heard = echo_at(0.2, reply)

@@ -26,6 +26,8 @@ from voice.overlap import (
         ("(coughs)", "nothing"),
         ("\u266a la la \u266a", "nothing"),
         ("...", "nothing"),
+        ("Puh, puh, puh, puh", "nothing"),
+        ("Stop, stop, stop, stop!", "stop"),
         ("um", "hesitation"),
         ("Um, so", "hesitation"),
         ("\u00c4hm", "hesitation"),

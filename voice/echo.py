@@ -46,6 +46,11 @@ _PATIENCE = 20
 _IMPATIENCE = 6
 """The same, where none was found before: most likely there is no echo."""
 
+_CALM = 40
+"""Quiet frames in a row, while there was sound to echo all the time, that show that there is no
+way from the loudspeaker to the microphone: 1.28 s, more than the longest delay.
+"""
+
 _SETTLING = 4
 """Frames taken for echo after the delay was found."""
 
@@ -85,6 +90,9 @@ class Echo:
         self._candidate: int | None = None
         self._patience = _PATIENCE
         self._waited = 0.0
+        self._calm = 0
+        self._deaf = False
+        """The microphone does not hear the loudspeaker, headphones for instance."""
         self._times = 0
         self._settling = 0
         self._checked = 0
@@ -143,6 +151,10 @@ class Echo:
         settling = self._settling > 0
         self._settling = max(0, self._settling - 1)
         if self._sure or not self._sounds(end):
+            return settling
+        self._calm = 0 if loud else self._calm + 1
+        self._deaf = self.lag is None and (self._deaf or self._calm >= _CALM)
+        if self._deaf:
             return settling
         # Silence while the loudspeaker sounds says as well that there is no echo, or a late one.
         self._waited += 1.0 if loud else 0.5

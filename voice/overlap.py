@@ -37,6 +37,9 @@ Whisper base, 27 short things said by three of Kokoro's voices: names, commands 
 -0.08 to -0.47 but for one, what it made of "mm-hm", "uh-huh" and "hmm" -0.46 to -1.58 but for two.
 """
 
+CHANTED = 4
+"""One word so many times over is what Whisper makes of coughs and knocks: "Puh, puh, puh, puh"."""
+
 GUESSED = -0.75
 """The same for two words or more of which the end is missing."""
 
@@ -121,6 +124,8 @@ def understand(text: str, confidence: float = 0.0) -> tuple[Kind, int]:
     content = -(-len(rest) // 2) if _unspaced(words) else len(set(rest))
     if stops:
         return "stop", content
+    if len(rest) >= CHANTED and content == 1:
+        return "nothing", 0
     if 0 < content <= 2 and confidence < UNSURE:
         return "nothing", 0
     if content:
