@@ -219,8 +219,8 @@ class AnyConversation(RuleBasedStateMachine):
                 case ev.Glance(rev):
                     self.glancing.append(rev)
                 case ev.Resume(rev, cut):
-                    assert cut in self.cancelled, "only what was cut can be taken up again"
-                    self.cancelled.discard(cut)
+                    assert self.cancelled.issuperset(cut), "only what was cut can be taken up again"
+                    self.cancelled.difference_update(cut)
                     self.alive.add(rev)
                 case ev.Nudge(rev) | ev.Fill(rev):
                     self.alive.add(rev)

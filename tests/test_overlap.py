@@ -69,7 +69,9 @@ def test_words_that_only_listen_do_not_count() -> None:
 
 def test_a_command_to_stop_and_nothing_else() -> None:
     assert only_stops("Stop it, please. That's enough.")
-    assert only_stops("No, no, wait.")
+    assert only_stops("Wait, wait.")
+    assert not only_stops("No.")  # it may be an answer, and wants one
+    assert not only_stops("Excuse me?")
     assert not only_stops("No, I meant Tuesday.")
     assert not only_stops("Okay.")
     assert not only_stops("")

@@ -95,7 +95,7 @@ def test_a_reply_that_was_cut_for_nothing_is_taken_up_again(text: str) -> None:
     assert feed(dialog, ev.Transcribed(Rev(2, 1), text)) == [
         ev.Abandon(Rev(2, 1)),
         ev.DropTurn(2, end),
-        ev.Resume(Rev(3, 0), Rev(1, 1)),
+        ev.Resume(Rev(3, 0), (Rev(1, 1),)),
     ]
     assert dialog.replying
 
@@ -107,7 +107,7 @@ def test_a_hesitation_is_given_time_before_the_reply_is_taken_up_again() -> None
     actions = feed(dialog, ev.Transcribed(Rev(2, 1), "Um,"))
     assert not any(isinstance(action, ev.Resume) for action in actions)
     late = feed(dialog, ev.Scored(Rev(2, 1), 0.9), ev.Elapsed(end + 4 * S))
-    assert late[-1] == ev.Resume(Rev(3, 0), Rev(1, 1))
+    assert late[-1] == ev.Resume(Rev(3, 0), (Rev(1, 1),))
     assert not any(isinstance(action, ev.Commit) for action in late)
 
 
@@ -128,7 +128,7 @@ def test_a_late_transcript_of_a_committed_backchannel_takes_the_reply_up_again()
     end = START + S // 2
     feed(dialog, ev.SpeechStarted(START), ev.Elapsed(end), ev.SpeechPaused(end))
     assert isinstance(feed(dialog, ev.Elapsed(end + S))[0], ev.Commit)
-    assert feed(dialog, ev.Transcribed(Rev(2, 1), "Yeah.")) == [ev.Resume(Rev(3, 0), Rev(1, 1))]
+    assert feed(dialog, ev.Transcribed(Rev(2, 1), "Yeah.")) == [ev.Resume(Rev(3, 0), (Rev(1, 1),))]
 
 
 def test_a_command_to_stop_stops_and_is_not_answered() -> None:
@@ -233,3 +233,105 @@ def test_nobody_is_talked_over_because_of_a_slow_tool() -> None:
     dialog = answering()
     feed(dialog, ev.ReplyEnded(Rev(1, 1)), ev.Elapsed(20 * S), ev.SpeechStarted(20 * S))
     assert feed(dialog, ev.ToolSlow()) == []
+
+
+def test_a_reply_that_drains_under_another_is_interrupted_with_it() -> None:
+    dialog = answering()  # the first one sounds until 9 s
+    feed(dialog, ev.ReplyEnded(Rev(1, 1)), ev.ResponseRequested())
+    feed(dialog, ev.AudioSent(Rev(2, 0), S), ev.Elapsed(5 * S), ev.SpeechStarted(5 * S))
+    feed(dialog, ev.Elapsed(5 * S + S // 2))
+    assert feed(dialog, ev.Glanced(Rev(3, 0), "What about"))[1:] == [
+        CUT,
+        ev.Cancel(Rev(2, 0), "turn_detected"),
+    ]
+
+
+def test_a_reply_sounds_after_the_one_before_it() -> None:
+    dialog = answering()
+    feed(dialog, ev.ReplyEnded(Rev(1, 1)), ev.ResponseRequested())
+    feed(dialog, ev.AudioSent(Rev(2, 0), 2 * S), ev.ReplyEnded(Rev(2, 0)), ev.Elapsed(10 * S))
+    assert isinstance(feed(dialog, ev.SpeechStarted(10 * S))[0], ev.Suspect)
+
+
+def in_noise() -> Dialog:
+    """The user asked something, and then a vacuum cleaner was switched on."""
+    dialog = Dialog(SEMANTIC)
+    feed(dialog, ev.SpeechStarted(S), ev.Elapsed(2 * S), ev.SpeechPaused(2 * S))
+    feed(dialog, ev.Transcribed(Rev(1, 1), "What time is it in Paris?"))
+    feed(dialog, ev.SpeechStarted(2 * S + S // 5))
+    return dialog
+
+
+def test_a_question_is_not_lost_in_the_noise_after_it_nor_its_answer() -> None:
+    dialog = in_noise()
+    actions: list[ev.Action] = []
+    for second in range(3, 20):
+        actions += feed(dialog, ev.Elapsed(second * S), ev.Overheard(Rev(1, 0), 1000, news=False))
+    (commit,) = (action for action in actions if isinstance(action, ev.Commit))
+    feed(dialog, ev.Transcribed(commit.rev, "What time is it in Paris?"))
+    assert dialog.replying
+    for second in range(20, 60):
+        assert not any(
+            isinstance(action, ev.Cancel) for action in feed(dialog, ev.Elapsed(second * S))
+        )
+
+
+def test_a_request_over_a_filler_outlives_a_cough() -> None:
+    dialog = answering()
+    feed(dialog, ev.ReplyEnded(Rev(1, 1), calls=True), ev.Elapsed(20 * S), ev.ToolSlow())
+    feed(dialog, ev.ResponseRequested(), ev.SpeechStarted(20 * S), ev.Elapsed(20 * S + S // 2))
+    assert not dialog.replying
+    feed(dialog, ev.SpeechPaused(20 * S + S // 2), ev.Transcribed(Rev(3, 1), ""))
+    feed(dialog, ev.Elapsed(30 * S), ev.Scored(Rev(3, 1), 0.9), ev.Elapsed(31 * S))
+    assert dialog.replying
+
+
+def test_a_reply_is_not_taken_up_again_over_another() -> None:
+    dialog = answering(replace(SEMANTIC, speaking="high"))
+    end = START + S // 2
+    feed(dialog, ev.SpeechStarted(START), ev.Elapsed(end), ev.SpeechPaused(end))
+    feed(dialog, ev.ResponseRequested())
+    actions = feed(dialog, ev.Transcribed(Rev(2, 1), ""))
+    assert not any(isinstance(action, ev.Resume) for action in actions)
+
+
+def test_a_called_function_is_not_taken_back() -> None:
+    dialog = Dialog(SEMANTIC)
+    feed(dialog, ev.SpeechStarted(S), ev.Elapsed(2 * S), ev.SpeechPaused(2 * S))
+    feed(dialog, ev.Transcribed(Rev(1, 1), "Turn on the light."), ev.Scored(Rev(1, 1), 0.99))
+    feed(dialog, ev.Elapsed(2 * S + S // 2), ev.ReplyEnded(Rev(1, 1), calls=True))
+    actions = feed(dialog, ev.SpeechStarted(2 * S + S * 7 // 10))
+    assert not any(isinstance(action, ev.Reopen) for action in actions)
+
+
+def test_a_reopened_turn_is_judged_anew() -> None:
+    dialog = Dialog(SEMANTIC)
+    feed(dialog, ev.SpeechStarted(S), ev.Elapsed(2 * S), ev.SpeechPaused(2 * S))
+    feed(dialog, ev.Transcribed(Rev(1, 1), "Hello."), ev.Scored(Rev(1, 1), 0.99))
+    feed(dialog, ev.Elapsed(2 * S + S // 5), ev.Elapsed(2 * S + S // 2))
+    assert isinstance(feed(dialog, ev.SpeechStarted(2 * S + S * 6 // 10))[0], ev.Reopen)
+    feed(dialog, ev.Elapsed(4 * S), ev.SpeechPaused(4 * S))
+    again = feed(dialog, ev.Transcribed(Rev(1, 2), "Hello, what time is it in"))
+    assert any(isinstance(action, ev.Score) for action in again)
+
+
+def test_playback_that_the_client_stopped_is_over() -> None:
+    dialog = answering()
+    feed(dialog, ev.ReplyEnded(Rev(1, 1)), ev.Elapsed(5 * S))
+    assert feed(dialog, ev.CancelRequested(playing=True)) == [
+        ev.Cancel(Rev(1, 1), "client_cancelled")
+    ]
+    assert feed(dialog, ev.CancelRequested(playing=True)) == []
+    assert isinstance(feed(dialog, ev.SpeechStarted(6 * S))[0], ev.OpenTurn)
+
+
+def test_nobody_is_asked_whether_they_are_there_while_a_tool_runs() -> None:
+    dialog = answering(replace(SEMANTIC, idle=5 * S))
+    feed(dialog, ev.ReplyEnded(Rev(1, 1), calls=True))
+    assert feed(dialog, ev.Elapsed(60 * S)) == []
+
+
+def test_a_suspicion_that_is_cleared_is_withdrawn() -> None:
+    dialog = answering()
+    feed(dialog, ev.SpeechStarted(START))
+    assert feed(dialog, ev.AudioCleared(START + 100))[-1] == ev.DropTurn(2, PREFIX)

@@ -6,7 +6,7 @@ What is done with a reply is decided by the dialog; here it is done.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
@@ -33,6 +33,9 @@ REMEMBERED = 3
 
 ECHOES = 0.5
 """Seconds in which a reply that was cut may still be heard: on its way out, and back."""
+
+LATEST = 1.1
+"""Seconds until the echo of a word is back at the latest."""
 
 Launch = Callable[[Rev, str, Coroutine[Any, Any, None]], None]
 
@@ -73,10 +76,15 @@ class Answers:
         """When the audio that went out will have sounded, on the loop's clock."""
 
     def said(self, ago: float) -> str:
-        """What the assistant has said of late, if it still sounded `ago` seconds ago."""
-        if self._until < self._loop.time() - ago:
-            return ""
-        return " ".join(reply.text for reply in self._replies.values() if reply.first_sent)
+        """The words of replies that may have been heard since `ago` seconds ago."""
+        now = self._loop.time()
+        return " ".join(
+            reply.text[word.start_char : word.end_char]
+            for reply in self._replies.values()
+            for word in reply.words
+            if now - ago - LATEST < reply.begins + word.end
+            and reply.begins + word.start < min(now, self._until)
+        )
 
     # --- beginning
 
@@ -99,18 +107,25 @@ class Answers:
             self._emit(reply, event)
         self._feed(ev.ReplyEnded(plan.rev))
 
-    def resume(self, cut: Rev, make: Callable[[], Plan]) -> None:
-        """Say the rest of a reply that was cut, from the heard word on.
+    def resume(self, cut: Sequence[Rev], make: Callable[[], Plan]) -> None:
+        """Say the rest of replies that were cut, from the heard word on.
 
-        `make` gives the plan, once the conversation does not call the reply interrupted any more.
+        `make` gives a plan, once the conversation does not call them interrupted any more; all that
+        was wanted of the last of them holds for it too.
         """
-        old = self._replies.get(cut)
-        heard = self._memory.uncut(old) if old is not None else 0
-        plan = make()
-        if old is None:
-            self.begin(plan, held=False)
+        olds = [reply for rev in cut if (reply := self._replies.get(rev)) is not None]
+        if not olds:
+            self.begin(make(), held=False)
             return
-        rest = old.text[heard:].lstrip()
+        rest = " ".join(old.text[self._memory.uncut(old) :].strip() for old in olds).strip()
+        old, plan = olds[-1], make()
+        kept = old.plan.conversation_id is not None
+        plan = replace(
+            old.plan,
+            rev=plan.rev,
+            previous_item_id=plan.previous_item_id,
+            messages=plan.messages if kept else old.plan.messages,
+        )
         if old.complete:
             self._start(Reply(plan), partial(_tell, rest), held=False)
         else:
@@ -139,9 +154,10 @@ class Answers:
         self._memory.remember(reply)
         metrics.REPLIES.labels(reply.usage.reason).inc()
         rev = reply.plan.rev
-        self._feed(ev.ReplyEnded(rev, asks=reply.asks))
+        calls = any(isinstance(item, FunctionCallItem) for item in reply.output)
+        self._feed(ev.ReplyEnded(rev, asks=reply.asks, calls=calls))
         wait = self._settings.turn.tool_wait_ms
-        if wait and any(isinstance(item, FunctionCallItem) for item in reply.output):
+        if wait and calls:
             self._launch(rev, "tool", self._await_tool(wait / 1000))
 
     async def _await_tool(self, seconds: float) -> None:
@@ -200,6 +216,8 @@ class Answers:
             return
         reply.sent += out.seconds
         now = self._loop.time()
+        if reply.first_sent is None:
+            reply.begins = max(self._until, now)
         self._until = max(self._until, now) + out.seconds
         if isinstance(out.message, wire.AudioDelta):
             law = reply.plan.format.type

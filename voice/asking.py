@@ -8,6 +8,7 @@ from __future__ import annotations
 from voice import events as ev
 from voice.audio import HEARD_RATE
 from voice.endpointing import silence_wanted
+from voice.overlap import understand
 from voice.turn import Policy, Turn
 
 RESCORE = HEARD_RATE // 5
@@ -24,6 +25,9 @@ GLANCE = HEARD_RATE * 3 // 10
 
 AGAIN = HEARD_RATE // 5
 """... and again when there is so much more; a look takes 0.1 to 0.2 s on two cores."""
+
+RARELY = HEARD_RATE * 3 // 2
+"""... or by so much at most, however long it lasts; twice that in a noise without a reply."""
 
 GLANCED = HEARD_RATE * 6
 """Of a sound that is no speech for longer than this, only the newest part is looked at again."""
@@ -72,7 +76,7 @@ def overheard(turn: Turn, policy: Policy, now: int, took: int, *, news: bool) ->
     turn.overhearing = False
     turn.looks += 1
     if news:
-        turn.understood_at, turn.looks = now, 0
+        turn.words, turn.understood_at, turn.looks = True, now, 0
     rest = min(int(took * (1 / policy.partial_share - 1)), REST)
     turn.overhear_at = now + max(policy.partial, rest)
 
@@ -86,18 +90,20 @@ def glance(turn: Turn, now: int, voiced: int) -> list[ev.Action]:
     """Ask what is being said over a reply, at first soon and then less and less often."""
     if turn.glancing or voiced < max(turn.glance_at, GLANCE):
         return []
-    turn.glancing = True
-    turn.glance_at = voiced + max(AGAIN, min(voiced // 3, REST))
+    turn.glancing, turn.glanced_to = True, now
+    rarely = 2 * RARELY if turn.in_noise else RARELY
+    turn.glance_at = voiced + max(AGAIN, min(voiced // 3, rarely))
     return [ev.Glance(turn.rev, turn.start, now)]
 
 
-def glanced(turn: Turn, now: int, text: str | None, confidence: float) -> None:
+def glanced(turn: Turn, text: str | None, confidence: float) -> None:
     """The answer is there; None says that there is none."""
     turn.glancing = False
     if text is not None:
         turn.glanced, turn.confidence = text, confidence
-    if text == "" and now - turn.start > GLANCED:
-        turn.start = max(turn.start, now - KEPT)
+    nothing = text is not None and understand(text, confidence)[0] == "nothing"
+    if nothing and turn.glanced_to - turn.start > GLANCED:
+        turn.start = turn.glanced_to - KEPT
 
 
 def silence_needed(turn: Turn, policy: Policy) -> int:

@@ -45,7 +45,8 @@ class Dialog:
     @property
     def weighing(self) -> bool:
         """What is being said may be nothing, or our own voice."""
-        return self._floor.turn is not None and self._floor.turn.weighed
+        turn = self._floor.turn
+        return turn is not None and (turn.weighed or bool(turn.cut))
 
     @property
     def uncommitted(self) -> int:
@@ -89,13 +90,13 @@ class Dialog:
                 return floor.clear(now)
             case ev.ResponseRequested():
                 return self._request(event)
-            case ev.CancelRequested():
-                return self._cancel_by_client()
+            case ev.CancelRequested(playing):
+                return self._cancel_by_client(playing=playing)
             case ev.AudioSent(rev, samples):
                 floor.own.sent(rev, samples, floor.now)
                 return []
-            case ev.ReplyEnded(rev, asks):
-                return self._ended(rev, asks=asks)
+            case ev.ReplyEnded(rev, asks, calls):
+                return self._ended(rev, asks=asks, calls=calls)
             case ev.Played(turn, left):
                 floor.own.played(turn, floor.now + left)
                 return []
@@ -126,7 +127,7 @@ class Dialog:
             floor.open(floor.spoken_for, at)
             return []
         turn = floor.open(max(at - policy.prefix, floor.spoken_for), at)
-        turn.weighed = policy.interrupt_response and floor.own.sounds(floor.now)
+        turn.weighed = policy.interrupt_response and bool(floor.own.sounding(floor.now))
         opening = ev.Suspect if turn.weighed else ev.OpenTurn
         return [opening(turn.number, turn.start)]
 
@@ -135,7 +136,8 @@ class Dialog:
         if turn is None or self.policy.detection == "none" or at - turn.end > self.policy.reopen:
             return []
         reply = floor.own.of(turn.rev)
-        unheard = reply is not None and not reply.audible
+        # What is made is done, also where nothing of it sounds: functions were called, text shown.
+        unheard = reply is not None and not reply.audible and (reply.held or not reply.ended)
         waiting = turn.transcript is None and turn.respond
         if not (unheard or waiting):
             return []
@@ -144,6 +146,7 @@ class Dialog:
         floor.committed = None
         turn.speaking, turn.spoke, turn.respond, turn.answered = True, at, False, False
         turn.transcript, turn.transcribing = None, False
+        turn.probability, turn.scoring = None, False
         turn.understood_at, turn.looks = at, 0
         floor.turn = turn
         return [ev.Reopen(turn.rev), ev.OpenTurn(turn.number, turn.start)]
@@ -189,7 +192,7 @@ class Dialog:
         if self.policy.detection != "none":
             endless = now - turn.start > self.policy.max_turn
             if endless or asking.is_noise(turn, self.policy, now):
-                return self._end(turn, now, drop=not endless and turn.understood_at <= turn.spoke)
+                return self._end(turn, now, drop=not endless and not turn.words)
         return asking.overhear(turn, self.policy, now) if not silent else []
 
     def _end(self, turn: Turn, now: int, *, drop: bool) -> list[ev.Action]:
@@ -202,7 +205,8 @@ class Dialog:
         turn.revision += 1
         ended = self._floor.drop if drop else self._commit
         actions = ended(turn)
-        self._floor.open(now, now).weighed = True
+        rest = self._floor.open(now, now)
+        rest.weighed = rest.in_noise = True
         return actions
 
     def _nudge(self, now: int) -> list[ev.Action]:
@@ -215,6 +219,7 @@ class Dialog:
             or reply is None
             or reply.held
             or not (reply.ended and reply.audible)
+            or reply.calls
             or now < reply.until + policy.idle
             or floor.transcribing
         ):
@@ -222,7 +227,7 @@ class Dialog:
         floor.nudges += 1
         start, floor.spoken_for = max(reply.until, floor.spoken_for), now
         rev = floor.next_rev()
-        floor.own.reply = Reply(rev, held=False)
+        floor.own.take(Reply(rev, held=False), now)
         return [ev.Nudge(rev, start, now)]
 
     # --- the end of a turn
@@ -264,11 +269,13 @@ class Dialog:
         floor, turn = self._floor, self._floor.turn
         if turn is not None and turn.rev == rev and turn.transcribing:
             turn.transcript, turn.transcribing, turn.confidence = text, False, confidence
+            if text:
+                turn.words, turn.understood_at = True, floor.now
             weighed = turn.weighed
             actions = overlapping.decide(floor, turn, turn.voiced, over=True) if weighed else []
             actions += overlapping.repent(floor, turn, final=False)
             if floor.turn is not turn:
-                return actions
+                return actions + self._request_queued()
             return actions + self._speculate(turn) + asking.judge(turn, self.policy, floor.now)
         turn = floor.committed
         if turn is not None and turn.rev == rev and turn.transcribing:
@@ -280,7 +287,7 @@ class Dialog:
         if not turn.transcript or not self.expects_reply or _hushes(turn):
             return []
         turn.used = True
-        return self._floor.own.begin(turn.rev, held=True)
+        return self._floor.own.begin(turn.rev, self._floor.now, held=True)
 
     def _answer(self, turn: Turn) -> list[ev.Action]:
         """The turn is committed and its transcript known: reply, if one is wanted."""
@@ -295,19 +302,29 @@ class Dialog:
         if reply is not None and reply.held:
             reply.held = False
             turn.respond, turn.answered = False, True
+            own.queued = None  # the reply to this answers that as well
             return [ev.Release(turn.rev)]
-        if self.replying or not (turn.transcript or turn.asked):
-            return []
+        return [] if self.replying else self._begin(turn)
+
+    def _begin(self, turn: Turn) -> list[ev.Action]:
+        """Reply to a committed turn, if there is anything to reply to."""
+        own = self._floor.own
+        if not (turn.transcript or turn.asked):
+            turn.answered = turn.answered or own.queued is not None
+            return self._request_queued()
         turn.respond, turn.answered = False, True
+        own.queued = None
         if _hushes(turn) and not turn.asked:
             return []
-        return own.begin(self._floor.next_rev() if turn.used else turn.rev, held=False)
+        rev = self._floor.next_rev() if turn.used else turn.rev
+        return own.begin(rev, self._floor.now, held=False)
 
     # --- replies
 
     def _request(self, request: ev.ResponseRequested) -> list[ev.Action]:
         own, turn = self._floor.own, self._floor.committed
         reply = own.reply
+        self._floor.nudges = 0
         if self.replying:
             if reply is not None and reply.filler:
                 own.queued = request
@@ -321,25 +338,35 @@ class Dialog:
         if not held and turn is not None and not turn.answered:
             turn.respond = turn.asked = True
             return [] if turn.transcribing else self._answer(turn)
-        return own.begin(self._floor.next_rev(), held=False)
+        return own.begin(self._floor.next_rev(), self._floor.now, held=False)
 
-    def _cancel_by_client(self) -> list[ev.Action]:
-        floor, reply = self._floor, self._floor.own.reply
+    def _request_queued(self) -> list[ev.Action]:
+        own = self._floor.own
+        if own.queued is None or own.active or self._floor.turn is not None:
+            return []
+        request, own.queued = own.queued, None
+        return self._request(request)
+
+    def _cancel_by_client(self, *, playing: bool) -> list[ev.Action]:
+        floor, own = self._floor, self._floor.own
         if floor.committed is not None and floor.committed.transcribing:
             floor.committed.respond = False
-        if reply is None or not self.replying:
+        sounding = own.sounding(floor.now)
+        if not self.replying and not (playing and sounding):
+            if playing:
+                return []
             message = "Cancellation failed: no active response found"
             return [ev.Refuse("response_cancel_not_active", message)]
-        floor.own.silence()
-        return [ev.Cancel(reply.rev, "client_cancelled")]
+        own.silence()
+        own.queued = None
+        return [ev.Cancel(reply.rev, "client_cancelled") for reply in sounding]
 
-    def _ended(self, rev: Rev, *, asks: bool) -> list[ev.Action]:
+    def _ended(self, rev: Rev, *, asks: bool, calls: bool) -> list[ev.Action]:
         floor, own = self._floor, self._floor.own
-        if own.ended(rev, asks=asks) is None:
+        if own.ended(rev, asks=asks, calls=calls) is None:
             return []
         if own.queued is not None:
-            request, own.queued = own.queued, None
-            return self._request(request)
+            return self._request_queued()
         turn = floor.committed
         if turn is not None and turn.respond and turn.transcript and turn.rev != rev:
             return self._answer(turn)  # it was said while the reply could not be interrupted
@@ -348,11 +375,13 @@ class Dialog:
     def _fill(self) -> list[ev.Action]:
         """A tool is slow: say so, unless somebody speaks or is about to."""
         floor = self._floor
+        if floor.turn is not None or self.replying or floor.transcribing:
+            return []
         prepared = floor.own.reply is not None and floor.own.reply.held
-        if floor.turn is not None or self.replying or floor.transcribing or prepared:
+        if prepared:
             return []
         rev = floor.next_rev()
-        floor.own.reply = Reply(rev, held=False, filler=True)
+        floor.own.take(Reply(rev, held=False, filler=True), floor.now)
         return [ev.Fill(rev)]
 
 

@@ -68,6 +68,11 @@ class Ears:
         missing = -(len(self._rest) + len(pcm)) % self._frame
         yield from self._frames(np.concatenate((pcm, np.zeros(missing, dtype=np.float32))))
 
+    @property
+    def deaf(self) -> bool:
+        """The microphone does not hear the loudspeaker: what it hears is no echo."""
+        return self._echo is not None and self._echo.deaf
+
     def play(self, data: bytes, *, of: str, encoding: Encoding = "audio/pcm") -> None:
         """A piece of the reply `of` goes out now: PCM16 at 24 kHz, or G.711 at 8 kHz."""
         if self._loudspeaker is not None:

@@ -91,7 +91,7 @@ class Echo:
         self._patience = _PATIENCE
         self._waited = 0.0
         self._calm = 0
-        self._deaf = False
+        self.deaf = False
         """The microphone does not hear the loudspeaker, headphones for instance."""
         self._times = 0
         self._settling = 0
@@ -153,8 +153,8 @@ class Echo:
         if self._sure or not self._sounds(end):
             return settling
         self._calm = 0 if loud else self._calm + 1
-        self._deaf = self.lag is None and (self._deaf or self._calm >= _CALM)
-        if self._deaf:
+        self.deaf = self.lag is None and (self.deaf or self._calm >= _CALM)
+        if self.deaf:
             return settling
         # Silence while the loudspeaker sounds says as well that there is no echo, or a late one.
         self._waited += 1.0 if loud else 0.5

@@ -13,6 +13,8 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import NamedTuple
 
+from voice.overlap_words import AGREEING, STOPS
+
 _SIGN = "\u3005\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _WORD = re.compile(f"[{_SIGN}]|(?:(?![{_SIGN}])[\\w'\u2019])+")
 
@@ -50,7 +52,8 @@ def unsaid(transcript: str, said: str) -> str:
     """
     heard, spoken = _tokens(transcript), _tokens(said)[-_LONGEST:]
     left = _left(heard, [token.word for token in spoken])
-    if len(left) == 1 < len(heard) and len(left[0].word) <= 2 and left[0] in (heard[0], heard[-1]):
+    edge = len(left) == 1 < len(heard) and left[0] in (heard[0], heard[-1])
+    if edge and len(left[0].word) <= 2 and left[0].word not in STOPS | AGREEING:
         return ""  # half a word at the edge of an echo
     spans: list[list[int]] = []
     place = {token: number for number, token in enumerate(heard)}

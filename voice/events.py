@@ -118,7 +118,9 @@ class ResponseRequested:
 
 @dataclass(frozen=True, slots=True)
 class CancelRequested:
-    """The client wants the reply in progress to stop."""
+    """The client wants the reply in progress to stop; `playing`: also one that only plays on."""
+
+    playing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +133,14 @@ class AudioSent:
 
 @dataclass(frozen=True, slots=True)
 class ReplyEnded:
-    """Everything of the reply has been generated, or it failed; `asks`: it ends in a question."""
+    """Everything of the reply has been generated, or it failed.
+
+    `asks`: it ends in a question; `calls`: it has called functions of the client.
+    """
 
     rev: Rev
     asks: bool = False
+    calls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,10 +287,10 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """The reply `cut` was interrupted by mistake: say the rest of it, from the heard word on."""
+    """The replies `cut` were interrupted by mistake: say the rest, from the heard word on."""
 
     rev: Rev
-    cut: Rev
+    cut: tuple[Rev, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,9 @@ class Floor:
 
     def clear(self, now: int) -> list[ev.Action]:
         """The client throws away what was said since the last turn."""
-        turn, self.turn = self.turn, None
+        turn, actions = self.turn, []
+        if turn is not None:
+            actions = self.drop(turn) if turn.weighed else self.abandon(turn)
+        self.turn = None
         self.spoken_for = now
-        return self.abandon(turn) if turn is not None else []
+        return actions

@@ -115,11 +115,10 @@ class Memory:
         """The listener heard no more than `seconds` of the reply's audio."""
         self.remember(reply)
         reply.cut = True
+        heard = heard_chars(reply.words, seconds) if reply.spoken else len(reply.text)
+        reply.heard_chars = heard
         if reply.item_id in self.conversation:
-            text = reply.text
-            if reply.spoken:
-                text = text[: heard_chars(reply.words, seconds)]
-            self.conversation.truncate(reply.item_id, text)
+            self.conversation.truncate(reply.item_id, reply.text[:heard])
             self.recordings.cut(reply.item_id, seconds)
 
     def uncut(self, reply: Reply) -> int:
@@ -127,12 +126,13 @@ class Memory:
 
         Returns how many characters of its text were heard.
         """
-        if reply.item_id not in self.conversation:
-            return 0
-        return len(self.conversation.uncut(reply.item_id).text or "")
+        reply.resumed = True
+        if reply.item_id in self.conversation:
+            self.conversation.uncut(reply.item_id)
+        return reply.heard_chars
 
-    def truncate(self, item_id: str, audio_end_ms: int) -> None:
-        """The client says how much was heard of an item.
+    def truncate(self, item_id: str, audio_end_ms: int) -> Reply:
+        """The client says how much was heard of an item; returns the reply that belongs to.
 
         Raises `BadEvent` `invalid_value` if the item has less audio than that or none at all.
         """
@@ -149,13 +149,14 @@ class Memory:
             )
         reply.heard = audio_end_ms / 1000  # it knows better than our clock, which may come later
         self.cut(reply, reply.heard)
+        return reply
 
     def played(self, item_id: str, audio_end_ms: int) -> Reply | None:
         """The client reports how much it has played; returns the reply that belongs to."""
         reply = self._spoken.get(item_id)
         if reply is not None:
             reply.heard = min(max(audio_end_ms / 1000, 0.0), reply.seconds)
-            if reply.cut:
+            if reply.cut and not reply.resumed:
                 self.cut(reply, reply.heard)
         return reply
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Literal
 
 from voice.audio import HEARD_RATE
-from voice.overlap_words import AGREEING, BACKCHANNELS, HESITATIONS, LONGEST, STOPS
+from voice.overlap_words import AGREEING, BACKCHANNELS, HESITATIONS, HUSHES, LONGEST, STOPS
 
 Kind = Literal["nothing", "hesitation", "backchannel", "stop", "speech"]
 Sensitivity = Literal["low", "medium", "high"]
@@ -143,7 +143,7 @@ def only_stops(text: str) -> bool:
     """Whether it says that the assistant shall stop, and nothing else."""
     words, said = _words(text), 0
     while said < len(words):
-        length = _longest(STOPS, words, said) or _longest(BACKCHANNELS, words, said)
+        length = _longest(HUSHES, words, said) or _longest(BACKCHANNELS, words, said)
         if not length and words[said] not in HESITATIONS:
             return False
         said += length or 1

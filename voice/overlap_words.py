@@ -89,5 +89,12 @@ STOPS = _table(
 )
 """They end a reply at once, whatever follows."""
 
+HUSHES = STOPS - _table(
+    "no, nope, no no, sorry, hey, listen, excuse me, not that, never mind, nevermind",
+    "nein, entschuldigung, non, pardon, perdona, scusa, não, desculpa, नहीं, لا",
+    "いいえ, いや, 違う, 違います, 不, 不是, 不对",
+)
+"""Those after which there is nothing to say."""
+
 LONGEST = max(len(phrase.split()) for phrase in BACKCHANNELS | STOPS)
 """Words (characters) of the longest phrase."""

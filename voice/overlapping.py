@@ -22,7 +22,7 @@ def listen(floor: Floor, turn: Turn, voiced: int) -> list[ev.Action]:
 
 def glanced(floor: Floor, turn: Turn, text: str | None, confidence: float) -> list[ev.Action]:
     """It is known what was said so far."""
-    asking.glanced(turn, floor.now, text, confidence)
+    asking.glanced(turn, text, confidence)
     if not turn.weighed:
         return []
     return decide(floor, turn, turn.voiced + floor.now - turn.spoke, over=False)
@@ -39,8 +39,9 @@ def decide(floor: Floor, turn: Turn, voiced: int, *, over: bool) -> list[ev.Acti
         level=turn.level.mean - floor.usual.mean if known else 0.0,
         awaited=floor.own.awaits(floor.now),
     )
-    thinks = floor.own.sounds(floor.now) and not floor.own.audible
-    verdict = weigh(overlap, floor.policy.thinking if thinks else floor.policy.speaking)
+    thinks = floor.own.sounding(floor.now) and not floor.own.audible(floor.now)
+    sensitivity = floor.policy.thinking if thinks else floor.policy.speaking
+    verdict = weigh(overlap, "medium" if turn.in_noise else sensitivity)
     if verdict == "dismiss":
         return floor.drop(turn)
     return interrupt(floor, turn, hasty=not over) if verdict == "interrupt" else []
@@ -51,12 +52,15 @@ def interrupt(floor: Floor, turn: Turn, *, hasty: bool) -> list[ev.Action]:
     turn.weighed = False
     turn.understood_at = floor.now
     actions: list[ev.Action] = [ev.OpenTurn(turn.number, turn.start)]
-    reply = floor.own.reply
-    if reply is not None and floor.own.sounds(floor.now):
-        turn.cuts = True
-        turn.cut = reply.rev if hasty and not floor.own.awaits(floor.now) else None
+    sounding = floor.own.sounding(floor.now)
+    if sounding:
+        awaited = floor.own.awaits(floor.now)
+        turn.cuts = not awaited
+        # What only filled the time need not be taken up again.
+        rest = tuple(reply.rev for reply in sounding if not reply.filler)
+        turn.cut = rest if hasty and not awaited else ()
         floor.own.silence()
-        actions.append(ev.Cancel(reply.rev, "turn_detected"))
+        actions += [ev.Cancel(reply.rev, "turn_detected") for reply in sounding]
     return actions
 
 
@@ -65,15 +69,15 @@ def repent(floor: Floor, turn: Turn, *, final: bool) -> list[ev.Action]:
 
     A hesitation is given time, until it is `final`: something may follow.
     """
-    if turn.cut is None or turn.transcript is None:
+    if not turn.cut or turn.transcript is None:
         return []
     kind, _ = understand(turn.transcript, turn.confidence)
-    if kind in ("speech", "stop"):
-        turn.cut = None
-    if turn.cut is None or (kind == "hesitation" and not final):
+    if kind in ("speech", "stop") or floor.own.active:
+        turn.cut = ()
+    if not turn.cut or (kind == "hesitation" and not final):
         return []
-    cut, turn.cut = turn.cut, None
+    cut, turn.cut = turn.cut, ()
     rev = floor.next_rev()
     actions = floor.drop(turn) if floor.turn is turn else floor.own.forget_held()
-    floor.own.reply = Reply(rev, held=False)
+    floor.own.take(Reply(rev, held=False), floor.now)
     return [*actions, ev.Resume(rev, cut)]

@@ -80,8 +80,9 @@ async def respond(
                         await _say_all(reply, clauses.flush(), tts, emit, room)
                         _emit_all(call_function(reply, delta), emit)
                     case Finished():
-                        reply.usage, reply.complete = delta, True
+                        reply.usage = delta
             await _say_all(reply, clauses.flush(), tts, emit, room)
+        reply.complete = True
         if reply.usage.reason == "length":
             status = "incomplete"
             details = wire.StatusDetails(type="incomplete", reason="max_output_tokens")

@@ -1,4 +1,4 @@
-"""The assistant's side of the floor: at most one reply, held back or let out. Pure."""
+"""The assistant's side of the floor: the reply that is made, and the one before it. Pure."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ from voice.turn import Reply
 
 
 class Replying:
-    """The newest reply, from its beginning until another takes its place or it is cancelled."""
+    """The newest reply, until another takes its place or it is cancelled.
+
+    One may begin while the audio of another, which is made, still plays (a tool's answer after an
+    announcement): `before` is that other one.
+    """
 
     def __init__(self) -> None:
         self.reply: Reply | None = None
+        self.before: Reply | None = None
         self.queued: ev.ResponseRequested | None = None
         """What was asked for while a reply only filled the time until then."""
 
@@ -25,28 +30,35 @@ class Replying:
         """The reply, if it is the one to this revision."""
         return self.reply if self.reply is not None and self.reply.rev == rev else None
 
-    def sounds(self, now: int) -> bool:
-        """The user hears it, or is going to: it is being made, or its audio is not over yet."""
+    def sounding(self, now: int) -> list[Reply]:
+        """What the user hears, or is going to: audio that is not over, a reply that is made."""
+        before = self.before if self.before is not None and now < self.before.until else None
         reply = self.reply
-        if reply is None or reply.held:
-            return False
-        return not reply.ended or now < reply.until
+        if reply is not None and (reply.held or (reply.ended and now >= reply.until)):
+            reply = None
+        return [one for one in (before, reply) if one is not None]
 
-    @property
-    def audible(self) -> bool:
-        """Some of it has been heard."""
-        return self.reply is not None and self.reply.audible
+    def audible(self, now: int) -> bool:
+        """Some of that has been heard."""
+        return any(one.audible for one in self.sounding(now))
 
     def awaits(self, now: int) -> bool:
         """It is about to end in a question, so that its answer may come early."""
         reply = self.reply
         return reply is not None and reply.ended and reply.asks and reply.until - now < LATE
 
-    def begin(self, rev: Rev, *, held: bool) -> list[ev.Action]:
+    def begin(self, rev: Rev, now: int, *, held: bool) -> list[ev.Action]:
         """Start a reply; one that was prepared and never wanted makes room for it."""
         actions = self.forget_held()
-        self.reply = Reply(rev, held=held)
+        self.take(Reply(rev, held=held), now)
         return [*actions, ev.Respond(rev, held=held)]
+
+    def take(self, reply: Reply, now: int) -> None:
+        """This is the newest reply."""
+        last = self.reply
+        if last is not None and not last.held and last.ended and now < last.until:
+            self.before = last
+        self.reply = reply
 
     def forget_held(self) -> list[ev.Action]:
         """Abandon a reply that was prepared and turned out not to be wanted."""
@@ -57,24 +69,25 @@ class Replying:
         return [ev.Abandon(reply.rev)]
 
     def silence(self) -> None:
-        """It is cancelled, with what was to follow it."""
-        self.reply = self.queued = None
+        """All is cancelled."""
+        self.reply = self.before = None
 
     def sent(self, rev: Rev, samples: int, now: int) -> None:
-        """A piece of it went out."""
+        """A piece of it went out, to be played after all that went before."""
         if reply := self.of(rev):
             reply.audible = True
-            reply.until = max(reply.until, now) + samples
+            before = self.before.until if self.before is not None else 0
+            reply.until = max(reply.until, before, now) + samples
 
-    def ended(self, rev: Rev, *, asks: bool) -> Reply | None:
+    def ended(self, rev: Rev, *, asks: bool, calls: bool) -> Reply | None:
         """All of it has been made; returns it, if it is the newest."""
         reply = self.of(rev)
         if reply is not None:
-            reply.ended, reply.asks = True, asks
+            reply.ended, reply.asks, reply.calls = True, asks, calls
         return reply
 
     def played(self, turn: int, until: int) -> None:
         """The client says when it will have played all of it: it may lag behind, or be ahead."""
-        reply = self.reply
-        if reply is not None and reply.rev.turn == turn and reply.audible:
-            reply.until = until
+        for one in (self.before, self.reply):
+            if one is not None and one.rev.turn == turn and one.audible:
+                one.until = until

@@ -65,8 +65,7 @@ async def _handle(session: Session, event: client.AnyClientEvent) -> None:  # no
                 )
             session.feed(ev.CancelRequested(), refers_to=event.event_id)
         case client.OutputClear():
-            if session.dialog.replying:
-                session.feed(ev.CancelRequested(), refers_to=event.event_id)
+            session.feed(ev.CancelRequested(playing=True), refers_to=event.event_id)
         case client.OutputPlayed():
             _played(session, event)
 
@@ -145,8 +144,10 @@ def _truncate(session: Session, event: client.ItemTruncate) -> None:
     if event.content_index != 0:
         raise BadEvent("an item has one content part here", param="content_index")
     with _about("item_truncate_invalid_item_id", "item_id"):
-        session.memory.truncate(event.item_id, event.audio_end_ms)
+        reply = session.memory.truncate(event.item_id, event.audio_end_ms)
     session.ears.hush()
+    if reply.done:
+        session.feed(ev.Played(reply.plan.rev.turn))
     session.put(
         wire.ItemTruncated(
             item_id=event.item_id,

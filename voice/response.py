@@ -73,6 +73,12 @@ class Reply:
     """The language model has said all of it."""
     done: bool = False
     """`response.done` has been written."""
+    begins: float = 0.0
+    """When its audio begins to sound, on the loop's clock, if all goes well."""
+    resumed: bool = False
+    """The rest of it was said after all, in another reply."""
+    heard_chars: int = 0
+    """How much of its text was heard when it was cut."""
     cut: bool = False
     """It was interrupted: its message is what was heard, and stays so."""
 

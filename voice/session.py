@@ -270,7 +270,7 @@ class Session:
         self.feed(ev.Overheard(rev, int(took * HEARD_RATE), news=said != ""))
         if said and self.dialog.expects_reply:
             # Cancelled with this task when the user pauses: the words so far need not be read then.
-            await self.engines.llm.expect(self._plan(rev, heard=said, wish=self.wish).messages)
+            await self.engines.llm.expect(self._plan(rev, heard=said).messages)
 
     async def _glance(self, rev: Rev, start: int, end: int) -> None:
         own = self._own_words(start)
@@ -280,6 +280,8 @@ class Session:
 
     def _own_words(self, start: int) -> str:
         """What the assistant was saying when sample `start` was heard: it may be what was heard."""
+        if not self.dialog.weighing or self.ears.deaf:
+            return ""
         return self._answers.said(seconds(self.ears.tape.end - start, HEARD_RATE))
 
     async def _score(self, rev: Rev, start: int, end: int) -> None:
@@ -390,8 +392,13 @@ class Session:
 
     def _respond(self, rev: Rev, *, held: bool) -> None:
         heard = self.transcripts.text(rev)
-        made = self._plan(rev, heard=heard, wish=self.wish)
-        self.wish = None
+        wish, self.wish = self.wish, None
+        try:
+            made = self._plan(rev, heard=heard, wish=wish)
+        except ChatError as error:  # an item it refers to was deleted meanwhile
+            self.fail(error)
+            self.feed(ev.ReplyEnded(rev))
+            return
         if heard == "":
             self._answers.say_nothing(made)
         else:

@@ -92,14 +92,20 @@ class Turn:
     """It is open whether it is a turn at all: it is said over a reply, or in noise."""
     cuts: bool = False
     """It has interrupted a reply."""
-    cut: Rev | None = None
-    """The reply that it has interrupted, as long as that may turn out to have been a mistake."""
+    cut: tuple[Rev, ...] = ()
+    """What it has interrupted, as long as that may turn out to have been a mistake."""
+    words: bool = False
+    """Something of it was understood."""
+    in_noise: bool = False
+    """It was opened in the middle of a noise: that there is sound means nothing."""
     voiced: int = 0
     """Samples of its stretches of speech, without the present one."""
     level: Level = Level()
     glanced: str | None = None
     """What was understood of it when it was last looked at over a reply."""
     glancing: bool = False
+    glanced_to: int = 0
+    """Where the sound ends that was looked at last."""
     glance_at: int = 0
     """... and when that is due again: so much of it has sounded."""
     respond: bool = False
@@ -125,5 +131,7 @@ class Reply:
     """When its audio, as far as sent, will have been played."""
     asks: bool = False
     """It ends in a question."""
+    calls: bool = False
+    """It has called functions: it is them that are waited for."""
     filler: bool = False
     """It only fills the time until a tool answers; a reply that is asked for follows it."""

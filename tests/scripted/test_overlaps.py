@@ -216,7 +216,7 @@ def test_the_reply_that_goes_on_is_not_called_interrupted_later() -> None:
     assert "interrupted" not in "".join(message.text for message in log.prompts[-1])
 
 
-@pytest.mark.parametrize("said", ["Stop.", "Wait, wait.", "No."])
+@pytest.mark.parametrize("said", ["Stop.", "Wait, wait.", "Okay, stop."])
 def test_a_command_to_stop_is_obeyed_in_silence(said: str) -> None:
     log = Script().says(0.5, 2.1, QUESTION).answers(WORDS).says(4.0, 4.8, said).lasts(12).play()
     assert log.when(wire.OutputCleared) < 4.8
@@ -273,7 +273,7 @@ def test_the_turn_ends_in_noise() -> None:
     log = script.says(0.5, 60.0, "").answers("-").lasts(60).play()
     assert log.count(wire.BufferCommitted) == 0
     assert log.count(wire.ResponseCreated) == 0
-    assert len(log.transcribed) < 30
+    assert len(log.transcribed) < 40  # a look every 3 s, more at the beginning
 
 
 def test_silence_while_a_tool_runs_is_excused_once() -> None:
