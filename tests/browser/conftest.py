@@ -64,6 +64,8 @@ class Clips:
     """How long NAME takes in it, with the silence before the next."""
     free: Path
     """For hands-free: STORY, and 18 s later NAME."""
+    nodding: Path
+    """STORY, and "I see" twice over the answer."""
     capital: Path
     capital_seconds: float
     silence: Path
@@ -74,12 +76,14 @@ def clips(speak: Speak, tmp_path_factory: pytest.TempPathFactory) -> Clips:
     folder = tmp_path_factory.mktemp("microphones")
     story = speak(STORY, before=0.5, after=0.4)
     name = speak(NAME, before=0.3, after=0.7)
+    nod = speak("I see.", before=0.1, after=0.1)
     capital = speak(CAPITAL, before=0.5, after=0.4)
     return Clips(
         pressed=write_timeline(folder / "pressed.wav", story, 3.0, *([name] * 60)),
         story_seconds=soundfile.info(story).duration,
         name_seconds=soundfile.info(name).duration,
         free=write_timeline(folder / "free.wav", 1.0, story, 18.0, name),
+        nodding=write_timeline(folder / "nodding.wav", 1.0, story, 9.0, nod, 3.0, nod, 20.0),
         capital=capital,
         capital_seconds=soundfile.info(capital).duration,
         silence=write_timeline(folder / "silence.wav", 5.0),

@@ -76,6 +76,24 @@ def test_hands_free_is_heard_answered_and_interrupted(
         assert first["status_details"]["reason"] == "turn_detected"
 
 
+def test_a_listener_who_says_i_see_is_told_on(
+    house: House, clips: Clips, playwright: Playwright
+) -> None:
+    with (
+        open_chromium(playwright, clips.nodding) as browser,
+        visit_page(browser, house.url) as visit,
+    ):
+        visit.page.get_by_label("Hands-free").check()
+        visit.until_heard(1, 1.0)
+        started = "input_audio_buffer.speech_started"
+        visit.until("both were noticed", lambda: len(visit.events(started)) == 3)
+        at = visit.turns[1]["playedSeconds"]
+        visit.until_heard(1, at + 2.0)
+        assert not visit.turns[1]["interrupted"]
+        assert [turn["role"] for turn in visit.turns] == ["user", "assistant"]
+        assert len(visit.events("input_audio_buffer.committed")) == 1
+
+
 def test_typed_is_answered_and_interrupted(house: House, silent: Browser) -> None:
     with visit_page(silent, house.url) as visit:
         visit.write(STORY)
