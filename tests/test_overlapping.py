@@ -78,6 +78,21 @@ def test_one_word_interrupts_when_it_is_over() -> None:
     assert actions[-4:-1] == [OPEN, CUT, ev.Respond(Rev(2, 1), held=True)]
 
 
+def test_an_interruption_that_is_understood_late_needs_no_more_silence() -> None:
+    dialog = answering(replace(SEMANTIC, detection="server_vad"))
+    end = START + S // 2
+    feed(dialog, ev.SpeechStarted(START), ev.Elapsed(end), ev.SpeechPaused(end))
+    feed(dialog, ev.Elapsed(end + S))
+    actions = feed(dialog, ev.Transcribed(Rev(2, 1), "What about tomorrow?"))
+    assert actions == [
+        OPEN,
+        CUT,
+        ev.Respond(Rev(2, 1), held=True),
+        ev.Commit(Rev(2, 1), PREFIX, end),
+        ev.Release(Rev(2, 1)),
+    ]
+
+
 def test_a_short_sound_is_not_even_recognised() -> None:
     dialog = answering()
     feed(dialog, ev.SpeechStarted(START), ev.Elapsed(START + 100))

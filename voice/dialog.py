@@ -276,7 +276,12 @@ class Dialog:
             actions += overlapping.repent(floor, turn, final=False)
             if floor.turn is not turn:
                 return actions + self._request_queued()
-            return actions + self._speculate(turn) + asking.judge(turn, self.policy, floor.now)
+            actions += self._speculate(turn)
+            # The client may send no more sound: the silence it has sent may be enough already.
+            over = floor.now - turn.end >= asking.silence_needed(turn, self.policy)
+            if weighed and over and not turn.speaking:
+                return actions + self._commit(turn)
+            return actions + asking.judge(turn, self.policy, floor.now)
         turn = floor.committed
         if turn is not None and turn.rev == rev and turn.transcribing:
             turn.transcript, turn.transcribing, turn.confidence = text, False, confidence

@@ -148,7 +148,6 @@ await perform({
     while (Buffer.concat(ears.audio).length < 48_000) await ears.until("response.output_audio.delta");
     await ears.say("stop");
     await ears.until("conversation.item.truncated");
-    await ears.until("response.done");
     return { interrupted: ears.interrupted };
   }),
 
