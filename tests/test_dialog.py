@@ -104,6 +104,39 @@ def test_nothing_understood_is_not_answered() -> None:
     assert feed(dialog, ev.Transcribed(Rev(1, 1), "")) == []
 
 
+def going_on() -> Dialog:
+    """A question is committed and its transcript late; the user speaks on."""
+    dialog = Dialog(SERVER)
+    feed(dialog, ev.SpeechStarted(S), ev.Elapsed(2 * S), ev.SpeechPaused(2 * S), ev.Elapsed(4 * S))
+    feed(dialog, ev.SpeechStarted(4 * S), ev.Elapsed(5 * S))
+    assert feed(dialog, ev.Transcribed(Rev(1, 1), "What is the time?")) == []
+    feed(dialog, ev.Elapsed(6 * S), ev.SpeechPaused(6 * S))
+    return dialog
+
+
+def test_a_late_transcript_talks_over_nobody() -> None:
+    dialog = going_on()
+    feed(dialog, ev.Transcribed(Rev(2, 1), "And the date?"))
+    assert feed(dialog, ev.Elapsed(7 * S))[-1] == ev.Release(Rev(2, 1))
+
+
+def test_what_was_left_to_a_cough_is_answered_after_it() -> None:
+    dialog = going_on()
+    feed(dialog, ev.Transcribed(Rev(2, 1), ""))
+    assert feed(dialog, ev.Elapsed(9 * S))[-1] == ev.Respond(Rev(3, 0), held=False)
+
+
+def test_what_was_left_to_a_noise_is_answered_in_it() -> None:
+    dialog = Dialog(SERVER)
+    feed(dialog, ev.SpeechStarted(S), ev.Elapsed(2 * S), ev.SpeechPaused(2 * S), ev.Elapsed(4 * S))
+    feed(dialog, ev.SpeechStarted(4 * S), ev.Elapsed(5 * S))
+    feed(dialog, ev.Transcribed(Rev(1, 1), "What is the time?"))
+    actions: list[ev.Action] = []
+    for second in range(6, 20):
+        actions += feed(dialog, ev.Elapsed(second * S), ev.Overheard(Rev(2, 0), 1000, news=False))
+    assert ev.Respond(Rev(3, 0), held=False) in actions
+
+
 def test_a_reply_that_has_been_played_is_over() -> None:
     dialog = answering()
     feed(dialog, ev.ReplyEnded(Rev(1, 1)), ev.Elapsed(10 * S), ev.SpeechStarted(10 * S))

@@ -313,16 +313,21 @@ class Dialog:
 
     def _begin(self, turn: Turn) -> list[ev.Action]:
         """Reply to a committed turn, if there is anything to reply to."""
-        own = self._floor.own
-        if not (turn.transcript or turn.asked):
+        floor, own, following = self._floor, self._floor.own, self._floor.turn
+        late = floor.unanswered and not turn.transcript
+        if not (turn.transcript or turn.asked or late):
             turn.answered = turn.answered or own.queued is not None
             return self._request_queued()
         turn.respond, turn.answered = False, True
         own.queued = None
         if _hushes(turn) and not turn.asked:
             return []
-        rev = self._floor.next_rev() if turn.used else turn.rev
-        return own.begin(rev, self._floor.now, held=False)
+        # Nobody is talked over: what the user is saying already will be answered with this.
+        floor.unanswered = following is not None and following.speaking and not following.weighed
+        if floor.unanswered and not turn.asked:
+            return []
+        rev = floor.next_rev() if turn.used or late else turn.rev
+        return own.begin(rev, floor.now, held=False)
 
     # --- replies
 

@@ -27,6 +27,8 @@ class Floor:
         self.committed: Turn | None = None
         """The newest committed turn: it may still want its transcript, or be reopened."""
         self.own = Replying()
+        self.unanswered = False
+        """The reply to a turn was left to the next one, which the user had begun already."""
         self.nudges = 0
         """How often in a row the user was asked whether they are there."""
         self.usual = Level()
@@ -88,7 +90,11 @@ class Floor:
         actions = self.abandon(turn)
         self.turn = None
         self.spoken_for = max(turn.end, turn.start)
-        return [*actions, ev.DropTurn(turn.number, self.spoken_for)]
+        actions.append(ev.DropTurn(turn.number, self.spoken_for))
+        if self.unanswered and not self.own.active:
+            self.unanswered = False
+            actions += self.own.begin(self.next_rev(), self.now, held=False)
+        return actions
 
     def clear(self, now: int) -> list[ev.Action]:
         """The client throws away what was said since the last turn."""

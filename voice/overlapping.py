@@ -30,6 +30,8 @@ def glanced(floor: Floor, turn: Turn, text: str | None, confidence: float) -> li
 
 def decide(floor: Floor, turn: Turn, voiced: int, *, over: bool) -> list[ev.Action]:
     """Interrupt the reply or let the speech pass, if it is time to."""
+    if turn.in_noise and not over and turn.glanced is None:
+        return []  # its length says nothing
     known = min(floor.usual.frames, turn.level.frames * USUAL) >= USUAL
     overlap = Overlap(
         voiced=voiced,
@@ -77,7 +79,9 @@ def repent(floor: Floor, turn: Turn, *, final: bool) -> list[ev.Action]:
     if not turn.cut or (kind == "hesitation" and not final):
         return []
     cut, turn.cut = turn.cut, ()
-    rev = floor.next_rev()
     actions = floor.drop(turn) if floor.turn is turn else floor.own.forget_held()
+    if floor.own.active:
+        return actions  # something else was to be answered
+    rev = floor.next_rev()
     floor.own.take(Reply(rev, held=False), floor.now)
     return [*actions, ev.Resume(rev, cut)]

@@ -268,6 +268,15 @@ def test_typed_text_interrupts_speech_and_joins_the_conversation() -> None:
     assert "[the user interrupted here]" in log.prompts[-1][-2].text
 
 
+def test_nobody_is_cut_off_in_a_phone_number() -> None:
+    script = Script().says(0.5, 2.0, "My number is 555 01").says(2.8, 4.0, "99 22.")
+    log = script.answers("I have noted it.").play()
+    assert roles(log) == [
+        ("user", "My number is 555 01 99 22."),
+        ("assistant", "I have noted it."),
+    ]
+
+
 def test_the_turn_ends_in_noise() -> None:
     script = Script(stt={"partial_ms": 300}, turn={"noise_seconds": 5})
     log = script.says(0.5, 60.0, "").answers("-").lasts(60).play()
