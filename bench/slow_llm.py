@@ -13,22 +13,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
-import uvicorn
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
 
+from bench.endpoint import endpoint
 from bench.latency import questions, speak_to
 from bench.report import machine, table
-from bench.serving import free_port, serving
+from bench.serving import serving
 from bench.speech import corpus_folder
 from voice.app import speak_text
 from voice.ask import Answer, ask
@@ -97,25 +94,8 @@ def _chunk(delta: dict[str, str], finish: str | None = None) -> str:
 def slow_llm(delay: float) -> Iterator[SlowLlm]:
     """The endpoint, on a thread of its own for as long as the block lasts."""
     llm = SlowLlm(delay)
-    port = free_port()
-    routes = [
-        Route("/v1/chat/completions", llm.complete, methods=["POST"]),
-        Route("/v1/models", llm.models),
-    ]
-    config = uvicorn.Config(
-        Starlette(routes=routes), host="127.0.0.1", port=port, log_config=None, access_log=False
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started and thread.is_alive():
-        time.sleep(0.02)
-    llm.url = f"http://127.0.0.1:{port}/v1"
-    try:
+    with endpoint(llm.complete, llm.models) as llm.url:
         yield llm
-    finally:
-        server.should_exit = True
-        thread.join(10)
 
 
 def main() -> None:

@@ -385,10 +385,8 @@ class Dialog:
     def _fill(self) -> list[ev.Action]:
         """A tool is slow: say so, unless somebody speaks or is about to."""
         floor = self._floor
-        if floor.turn is not None or self.replying or floor.transcribing:
-            return []
         prepared = floor.own.reply is not None and floor.own.reply.held
-        if prepared:
+        if floor.turn is not None or self.replying or floor.transcribing or prepared:
             return []
         rev = floor.next_rev()
         floor.own.take(Reply(rev, held=False, filler=True), floor.now)

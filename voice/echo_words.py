@@ -36,19 +36,12 @@ class _Token(NamedTuple):
     end: int
 
 
-def echoed(transcript: str, said: str) -> bool:
-    """Nothing is heard in `transcript` but what the assistant `said`; False if it has no words.
-
-    One word alone is never an echo: "stop" is an interruption though a bus stop was spoken of. A
-    false interruption costs a sentence, one that is ignored makes the assistant deaf.
-    """
-    return bool(_WORD.search(transcript)) and not unsaid(transcript, said)
-
-
 def unsaid(transcript: str, said: str) -> str:
     """What is left of `transcript` without the words of it that the assistant `said`.
 
-    It takes two words or more in a row, with six letters or three signs, to be taken out.
+    It takes two words or more in a row, with six letters or three signs, to be taken out. One word
+    alone is never an echo: "stop" is an interruption though a bus stop was spoken of. A false
+    interruption costs a sentence, one that is ignored makes the assistant deaf.
     """
     heard, spoken = _tokens(transcript), _tokens(said)[-_LONGEST:]
     left = _left(heard, [token.word for token in spoken])

@@ -9,20 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import uvicorn
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
 
-from bench.serving import free_port
+from bench.endpoint import endpoint
 
 LONG = (
     "Good bread begins the evening before. You mix flour, water, salt and a spoon of old dough, "
@@ -153,22 +149,5 @@ def _chunk(delta: dict[str, Any], finish: str | None = None) -> str:
 def scripted() -> Iterator[Script]:
     """The endpoint, on a thread of its own for as long as the block lasts."""
     script = Script()
-    port = free_port()
-    routes = [
-        Route("/v1/chat/completions", script.complete, methods=["POST"]),
-        Route("/v1/models", script.models),
-    ]
-    config = uvicorn.Config(
-        Starlette(routes=routes), host="127.0.0.1", port=port, log_config=None, access_log=False
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started and thread.is_alive():
-        time.sleep(0.02)
-    script.url = f"http://127.0.0.1:{port}/v1"
-    try:
+    with endpoint(script.complete, script.models) as script.url:
         yield script
-    finally:
-        server.should_exit = True
-        thread.join(10)
