@@ -76,6 +76,11 @@ class Conversation:
         """The ids in order."""
         return tuple(self._items)
 
+    @property
+    def answered(self) -> set[str]:
+        """The `call_id`s of the function calls that have an output."""
+        return {item.call_id for item in self if isinstance(item, OutputItem)}
+
     def get(self, item_id: str) -> Item:
         """The item with this id."""
         if item_id not in self._items:

@@ -193,7 +193,18 @@ def test_changing_how_turns_are_found_drops_the_open_one() -> None:
 
 
 TEXTS = st.sampled_from(["", "Hello.", "and", "Mm-hm.", "Stop.", "Okay, but what about her?"])
-ANY = st.sampled_from([SEMANTIC, PTT, SERVER, replace(SEMANTIC, idle=5 * S, speaking="high")])
+ANY = st.sampled_from(
+    [
+        SEMANTIC,
+        PTT,
+        SERVER,
+        replace(PTT, request_follows=True),
+        replace(SEMANTIC, idle=5 * S, speaking="high"),
+        replace(SEMANTIC, interrupt_response=False),
+        replace(SEMANTIC, create_response=False),
+        replace(SEMANTIC, partial=S, noise=3 * S),
+    ]
+)
 
 
 class AnyConversation(RuleBasedStateMachine):
@@ -318,6 +329,14 @@ class AnyConversation(RuleBasedStateMachine):
     def tool_is_slow(self) -> None:
         self.take(ev.ToolSlow())
 
+    @rule()
+    def tool_answers(self) -> None:
+        self.take(ev.ToolAnswered())
+
+    @rule(turn=st.integers(1, 8), left=st.sampled_from([0, S]))
+    def client_has_played(self, turn: int, left: int) -> None:
+        self.take(ev.Played(turn, left))
+
     @precondition(lambda self: self.alive - self.held)
     @rule(data=st.data())
     def reply_sounds(self, data: st.DataObject) -> None:
@@ -330,7 +349,7 @@ class AnyConversation(RuleBasedStateMachine):
         self.made.add(rev)
         if rev not in self.held:
             self.alive.discard(rev)
-        self.take(ev.ReplyEnded(rev, asks=bool(rev.turn % 2)))
+        self.take(ev.ReplyEnded(rev, asks=bool(rev.turn % 2), calls=rev.turn % 3 == 0))
 
     @rule()
     def client_commits(self) -> None:
@@ -353,6 +372,22 @@ class AnyConversation(RuleBasedStateMachine):
     @rule(policy=ANY)
     def policy_changes(self, policy: Policy) -> None:
         self.check(self.dialog.adopt(policy))
+
+    def teardown(self) -> None:
+        """However it came to this: when all fall silent, the next word opens a new turn."""
+        if self.dialog.policy.detection == "none":
+            return
+        if self.speaking:
+            self.speech_pauses()
+        for _ in range(2):  # the first may ask for more
+            while self.pending:
+                self.take(ev.Transcribed(self.pending.pop(), "Hello."))
+            while self.scoring:
+                self.take(ev.Scored(self.scoring.pop(), 0.9))
+            self.now += 200 * S
+            self.take(ev.Elapsed(self.now))
+        opened = self.take(ev.SpeechStarted(self.now))
+        assert any(isinstance(action, ev.OpenTurn | ev.Suspect) for action in opened)
 
     @invariant()
     def never_two_replies(self) -> None:

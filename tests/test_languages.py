@@ -48,6 +48,9 @@ BRIEF, LONG = 1.0, 5.0
         # What is expected goes before what is not.
         ({"cy": 0.6, "fr": 0.2}, Languages(expected=frozenset({"fr"})), BRIEF, "fr"),
         ({"cy": 0.9, "fr": 0.02}, Languages(expected=frozenset({"fr"})), LONG, "cy"),
+        # A brief one does not bring in a language that nobody expects, however sure it is.
+        ({"en": 0.02, "cy": 0.95}, Languages(expected=frozenset({"en"})), BRIEF, "en"),
+        ({"en": 0.1, "fr": 0.8}, Languages(frozenset(), frozenset({"en"}), "fr"), BRIEF, "fr"),
         # What is next to impossible stays so.
         ({"en": 0.0, "fr": 0.9}, Languages(present="en"), BRIEF, "fr"),
     ],

@@ -350,3 +350,33 @@ def test_a_suspicion_that_is_cleared_is_withdrawn() -> None:
     dialog = answering()
     feed(dialog, ev.SpeechStarted(START))
     assert feed(dialog, ev.AudioCleared(START + 100))[-1] == ev.DropTurn(2, PREFIX)
+
+
+def test_a_slow_tool_is_excused_once_a_cough_is_over() -> None:
+    dialog = answering()
+    feed(dialog, ev.ReplyEnded(Rev(1, 1), calls=True), ev.Elapsed(START))
+    feed(dialog, ev.SpeechStarted(START), ev.Elapsed(START + S // 2))
+    assert feed(dialog, ev.ToolSlow()) == []
+    feed(dialog, ev.SpeechPaused(START + S // 2), ev.Transcribed(Rev(2, 1), ""))
+    actions = feed(dialog, ev.Elapsed(START + 90 * S))
+    assert [type(action) for action in actions] == [ev.Fill]
+    assert feed(dialog, ev.ReplyEnded(actions[0].rev), ev.Elapsed(START + 99 * S)) == []
+
+
+def test_a_tool_that_has_answered_needs_no_excuse() -> None:
+    dialog = answering()
+    feed(dialog, ev.ReplyEnded(Rev(1, 1), calls=True), ev.Elapsed(START))
+    feed(dialog, ev.SpeechStarted(START), ev.Elapsed(START + S // 2), ev.ToolSlow())
+    feed(dialog, ev.SpeechPaused(START + S // 2), ev.Transcribed(Rev(2, 1), ""))
+    assert feed(dialog, ev.ToolAnswered(), ev.Elapsed(START + 90 * S)) == []
+
+
+def test_a_tools_answer_follows_a_reply_that_is_taken_up_again() -> None:
+    dialog = answering(replace(SEMANTIC, speaking="high"))
+    end = START + S // 2
+    feed(dialog, ev.SpeechStarted(START), ev.Elapsed(end), ev.SpeechPaused(end))
+    (*_, resumed) = feed(dialog, ev.Transcribed(Rev(2, 1), ""))
+    assert isinstance(resumed, ev.Resume)
+    assert feed(dialog, ev.ResponseRequested()) == []
+    assert dialog.owes_reply
+    assert isinstance(feed(dialog, ev.ReplyEnded(resumed.rev))[-1], ev.Respond)

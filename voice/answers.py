@@ -154,10 +154,10 @@ class Answers:
         self._memory.remember(reply)
         metrics.REPLIES.labels(reply.usage.reason).inc()
         rev = reply.plan.rev
-        calls = any(isinstance(item, FunctionCallItem) for item in reply.output)
-        self._feed(ev.ReplyEnded(rev, asks=reply.asks, calls=calls))
+        calls = {item.call_id for item in reply.output if isinstance(item, FunctionCallItem)}
+        self._feed(ev.ReplyEnded(rev, asks=reply.asks, calls=bool(calls)))
         wait = self._settings.turn.tool_wait_ms
-        if wait and calls:
+        if wait and not calls <= self._memory.conversation.answered:
             self._launch(rev, "tool", self._await_tool(wait / 1000))
 
     async def _await_tool(self, seconds: float) -> None:

@@ -38,6 +38,11 @@ class Dialog:
         return self._floor.own.active
 
     @property
+    def owes_reply(self) -> bool:
+        """The client has asked for a reply that is to follow the present one."""
+        return self._floor.own.queued is not None
+
+    @property
     def expects_reply(self) -> bool:
         """The language model may prepare for a reply to what is being said."""
         return self._floor.expects_reply
@@ -101,7 +106,11 @@ class Dialog:
                 floor.own.played(turn, floor.now + left)
                 return []
             case ev.ToolSlow():
+                floor.own.late = True
                 return self._fill()
+            case ev.ToolAnswered():
+                floor.own.late = False
+                return []
 
     def adopt(self, policy: Policy) -> list[ev.Action]:
         """Change the policy; another way of detecting turns starts with a clean floor."""
@@ -173,7 +182,7 @@ class Dialog:
         self._floor.now = now
         turn = self._floor.turn
         if turn is None:
-            return self._nudge(now)
+            return self._fill() or self._nudge(now)
         if turn.speaking:
             if not silent:
                 self._floor.hear(turn, level)
@@ -336,7 +345,7 @@ class Dialog:
         reply = own.reply
         self._floor.nudges = 0
         if self.replying:
-            if reply is not None and reply.filler:
+            if reply is not None and (reply.fills or reply.resumes) and own.queued is None:
                 own.queued = request
                 return []
             message = "a response is in progress; wait for it to end or cancel it first"
@@ -383,13 +392,14 @@ class Dialog:
         return []
 
     def _fill(self) -> list[ev.Action]:
-        """A tool is slow: say so, unless somebody speaks or is about to."""
+        """Say that a tool is slow, unless somebody speaks or is about to."""
         floor = self._floor
         prepared = floor.own.reply is not None and floor.own.reply.held
-        if floor.turn is not None or self.replying or floor.transcribing or prepared:
+        busy = floor.turn is not None or self.replying or floor.transcribing or prepared
+        if busy or not floor.own.late:
             return []
         rev = floor.next_rev()
-        floor.own.take(Reply(rev, held=False, filler=True), floor.now)
+        floor.own.take(Reply(rev, held=False, fills=True), floor.now)
         return [ev.Fill(rev)]
 
 

@@ -156,6 +156,11 @@ class ToolSlow:
     """A function that the assistant called has not answered for a while."""
 
 
+@dataclass(frozen=True, slots=True)
+class ToolAnswered:
+    """A function that the assistant called has given its output."""
+
+
 Event = (
     SpeechStarted
     | SpeechPaused
@@ -172,6 +177,7 @@ Event = (
     | ReplyEnded
     | Played
     | ToolSlow
+    | ToolAnswered
 )
 
 

@@ -27,8 +27,8 @@ def may_be_heard(
 ) -> Languages:
     """What may be spoken in a session; `known` are the recogniser's languages.
 
-    Only `stt.languages` shuts any out. The voice's language and those the client names are
-    expected, the first of the latter most of all: it is the one its user reads.
+    Only `stt.languages` shuts any out for good. The voice's language and those the client names
+    are expected, the first of the latter most of all: it is the one its user reads.
     """
     allowed = those_known(settings.stt.languages, known)
     own = those_known([voices[config.voice].language], known)

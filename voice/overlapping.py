@@ -59,7 +59,7 @@ def interrupt(floor: Floor, turn: Turn, *, hasty: bool) -> list[ev.Action]:
         awaited = floor.own.awaits(floor.now)
         turn.cuts = not awaited
         # What only filled the time need not be taken up again.
-        rest = tuple(reply.rev for reply in sounding if not reply.filler)
+        rest = tuple(reply.rev for reply in sounding if not reply.fills)
         turn.cut = rest if hasty and not awaited else ()
         floor.own.silence()
         actions += [ev.Cancel(reply.rev, "turn_detected") for reply in sounding]
@@ -83,5 +83,5 @@ def repent(floor: Floor, turn: Turn, *, final: bool) -> list[ev.Action]:
     if floor.own.active:
         return actions  # something else was to be answered
     rev = floor.next_rev()
-    floor.own.take(Reply(rev, held=False), floor.now)
+    floor.own.take(Reply(rev, held=False, resumes=True), floor.now)
     return [*actions, ev.Resume(rev, cut)]

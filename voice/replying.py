@@ -19,7 +19,10 @@ class Replying:
         self.reply: Reply | None = None
         self.before: Reply | None = None
         self.queued: ev.ResponseRequested | None = None
-        """What was asked for while a reply only filled the time until then."""
+        """What was asked for while nobody could know that a reply is being made: one that fills the
+        time until then, or the rest of an earlier one."""
+        self.late = False
+        """A tool is slow, and nothing could be said of it yet."""
 
     @property
     def active(self) -> bool:
@@ -55,6 +58,7 @@ class Replying:
 
     def take(self, reply: Reply, now: int) -> None:
         """This is the newest reply."""
+        self.late = False
         last = self.reply
         if last is not None and not last.held and last.ended and now < last.until:
             self.before = last
@@ -71,6 +75,7 @@ class Replying:
     def silence(self) -> None:
         """All is cancelled."""
         self.reply = self.before = None
+        self.late = False
 
     def sent(self, rev: Rev, samples: int, now: int) -> None:
         """A piece of it went out, to be played after all that went before."""

@@ -161,6 +161,11 @@ def _respond(session: Session, event: client.ResponseCreate) -> None:
     if session.config.kind == "transcription":
         raise BadEvent("a transcription session makes no responses", code="invalid_session_type")
     wish = event.response if isinstance(event.response, client.ResponseParams) else None
+    if session.dialog.owes_reply:
+        raise BadEvent(
+            "a response is asked for already, and follows the one in progress",
+            code="conversation_already_has_active_response",
+        )
     special = wish is not None and wish != client.ResponseParams()
     if wish is not None:
         _check_wish(session, wish)

@@ -99,7 +99,7 @@ class TurnSettings(Section):
     noise_seconds: Seconds = Field(
         10.0,
         description="A turn in which no new word is understood for so long is ended, or dropped "
-        "where none was; 0: never.",
+        "where none was (needs `stt.partial_ms`); 0: never.",
     )
     tool_wait_ms: int = Field(
         4000,
@@ -145,7 +145,8 @@ class SttSettings(Section):
     languages: tuple[LanguageCode, ...] = Field(
         (),
         description="The only languages there are to detect (JSON list, such as "
-        '`["en", "fr"]`); empty: any, those of the voice and of the browser first.',
+        '`["en", "fr"]`); empty: those of the voice and of the browser, and any that a whole '
+        "sentence was understood in.",
     )
 
 

@@ -194,6 +194,7 @@ class Session:
     def tool_answered(self) -> None:
         """A function that the assistant called has given its output."""
         self._work.stop_all("tool")
+        self.feed(ev.ToolAnswered())
 
     # --- what is to be done
 

@@ -73,8 +73,12 @@ class Transcripts:
         self._texts: dict[Rev, str] = {}
         self._finals: dict[Rev, tuple[int, str, str]] = {}
         """What was added by a revision: where it ended, its text and language."""
+        self._failures: dict[Rev, VoiceError] = {}
+        """Why it is not known what was added by a revision."""
         self._spoken: dict[str, str] = {}
         """Item -> the language it was said in, as far as it is known."""
+        self._heard_before: list[str] = []
+        """The languages of this conversation, the present one last."""
         self._owed: dict[Rev, float] = {}
         """Committed turns whose transcript is on its way -> seconds of their speech."""
 
@@ -89,7 +93,7 @@ class Transcripts:
         self._spoken.pop(self._items.pop(turn, ""), None)
         self._hearings.pop(turn, None)
         self._settling.pop(turn, None)
-        for table in (self._texts, self._finals, self._owed):
+        for table in (self._texts, self._finals, self._failures, self._owed):
             for rev in [rev for rev in table if rev.turn == turn]:
                 del table[rev]
 
@@ -108,8 +112,9 @@ class Transcripts:
 
     def expect(self, known: Languages) -> None:
         """What may be detected from now on; a conversation that has a language keeps it."""
-        present = self.languages.present if self._spoken else known.present
-        self.languages = replace(known, present=present)
+        self.languages = known
+        for language in self._heard_before:
+            self._meet(language)
 
     def language_of(self, items: Iterable[Item]) -> str:
         """The language of the newest message of the user's; empty if it was not spoken."""
@@ -143,31 +148,33 @@ class Transcripts:
         hearing = self._hearing(rev.turn, start)
         began = hearing.start
         pcm = self._tape.read(began, end + TAIL)
-        text, language, confidence, failed = "", "", 0.0, False
+        text, language, confidence, failure = "", "", 0.0, None
         self._running.add(rev)
         try:
             heard = await self._stt.transcribe(pcm, language=self._known, prefix=hearing.agreed)
             text, language = believed(heard, self._tape.speech(began, end + TAIL)), heard.language
             confidence = heard.confidence
         except VoiceError as error:
-            failed = True
-            self._tell_failure(rev, error)
+            failure = error
+            metrics.ERRORS.labels(error.code).inc()
         finally:
             self._running.discard(rev)
             if self._settling.get(rev.turn) == rev:
                 del self._settling[rev.turn]
         if not is_live():
             # The user spoke on: this part need never be heard again.
-            if hearing.start == began and not failed:
+            if hearing.start == began and failure is None:
                 hearing.settle(end, text, language)
             return None
-        for table in (self._texts, self._finals):
+        for table in (self._texts, self._finals, self._failures):
             for old in [old for old in table if old.turn == rev.turn]:
                 del table[old]
         self._texts[rev] = hearing.whole(text)
         self._note(rev.turn, text, language)
-        if not failed:
+        if failure is None:
             self._finals[rev] = end, text, language
+        else:
+            self._failures[rev] = failure
         if rev in self._owed:
             self._tell(rev)
         return Understood(self._texts[rev], confidence)
@@ -229,6 +236,12 @@ class Transcripts:
         if text and language:
             self._spoken[self.item_id(turn)] = language
 
+    def _meet(self, language: str) -> None:
+        """The conversation is in this language now, and may come back to it."""
+        known = self.languages
+        self._heard_before = [*(old for old in self._heard_before if old != language), language]
+        self.languages = replace(known, present=language, expected=known.expected | {language})
+
     def _hearing(self, turn: int, start: int) -> Hearing:
         return self._hearings.setdefault(turn, Hearing(start))
 
@@ -240,19 +253,24 @@ class Transcripts:
             return  # the client deleted it meanwhile
         self._memory.conversation.set_text(item_id, text)
         if language := self._spoken.get(item_id):
-            self.languages = replace(self.languages, present=language)
+            self._meet(language)
         self._tell_news(rev.turn, self._hearing(rev.turn, 0).news(text))
+        if failure := self._failures.get(rev):
+            self._tell_failure(item_id, failure)
+            return
         if self.told:
             usage = wire.Duration(seconds)
             self._put(wire.TranscriptionCompleted(item_id=item_id, transcript=text, usage=usage))
+        if not text:
+            # A tap, a cough: nobody said anything, so that there is nothing to keep.
+            self._memory.forget(item_id)
+            self._put(wire.ItemDeleted(item_id=item_id))
 
     def _tell_news(self, turn: int, news: str) -> None:
         if news and self.told:
             self._put(wire.TranscriptionDelta(item_id=self.item_id(turn), delta=news))
 
-    def _tell_failure(self, rev: Rev, error: VoiceError) -> None:
-        metrics.ERRORS.labels(error.code).inc()
-        if rev in self._owed and self.told:
-            item_id = self.item_id(rev.turn)
+    def _tell_failure(self, item_id: str, error: VoiceError) -> None:
+        if self.told:
             detail = wire.ErrorDetail(type="server_error", code=error.code, message=error.message)
             self._put(wire.TranscriptionFailed(item_id=item_id, error=detail))

@@ -133,5 +133,7 @@ class Reply:
     """It ends in a question."""
     calls: bool = False
     """It has called functions: it is them that are waited for."""
-    filler: bool = False
-    """It only fills the time until a tool answers; a reply that is asked for follows it."""
+    fills: bool = False
+    """It only fills the time until a tool answers."""
+    resumes: bool = False
+    """It is the rest of one that was interrupted by mistake."""

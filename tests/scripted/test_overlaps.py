@@ -324,11 +324,15 @@ def test_a_request_during_the_excuse_waits_for_its_end() -> None:
         .calls("weather", "{}")
         .answers("It is warm.")
         .sends(1.7, type="conversation.item.create", item=item)
-        .sends(1.7, type="response.create")
+        .sends(1.7, type="response.create", response={"instructions": "Be warm."})
+        .sends(1.8, type="response.create")
         .lasts(8)
         .play()
     )
-    assert log.count(wire.ErrorEvent) == 0
+    # One reply may be waited for, as it was asked for; a second one is refused.
+    codes = [event.error.code for event in log.of(wire.ErrorEvent)]
+    assert codes == ["conversation_already_has_active_response"]
+    assert "Be warm." in log.prompts[-1][0].text
     assert log.spoken == "One moment, please.It is warm."
 
 

@@ -163,6 +163,9 @@ def test_a_tap_without_speech_does_nothing() -> None:
     assert log.count(wire.AudioDelta) == 0
     assert log.prompts == []
     assert log.of(wire.ResponseDone)[0].response.output == []
+    added, gone = log.of(wire.ItemAdded)[0], log.of(wire.ItemDeleted)[0]
+    assert gone.item_id == added.item.id
+    assert roles(log) == []
 
 
 def test_a_commit_of_too_little_audio_is_refused() -> None:

@@ -35,7 +35,8 @@ class Languages:
     """What is known of the language before anything is heard; codes as in `Stt.languages`.
 
     `allowed` are the only ones there can be (empty: any), `expected` those that are likely and
-    `present` the one the conversation is in (empty: none yet).
+    `present` the one the conversation is in (empty: none yet). Where any are expected, no other
+    one comes in by a brief utterance.
     """
 
     allowed: frozenset[str] = frozenset()
@@ -49,6 +50,7 @@ def choose(heard: Mapping[str, float], known: Languages, seconds: float) -> str:
     `heard` holds the recogniser's probability of each language; it must not be empty.
     """
     brief = seconds < BRIEF
+    familiar = known.expected | {known.present} if brief and known.expected else frozenset()
 
     def weighed(language: str) -> float:
         weight = 1.0
@@ -58,7 +60,9 @@ def choose(heard: Mapping[str, float], known: Languages, seconds: float) -> str:
             weight = EXPECTED[brief]
         return max(heard[language], FLOOR) * weight
 
-    possible = [language for language in heard if language in known.allowed] or heard
+    possible: Collection[str] = heard
+    for only in (known.allowed, familiar):
+        possible = [language for language in possible if language in only] or possible
     return max(possible, key=weighed)
 
 
