@@ -153,11 +153,16 @@ def test_what_sounds_is_what_is_written(house: House, silent: Browser) -> None:
         visit.write(CAPITAL)
         visit.until("played to its end", lambda: len(visit.turns) > 1 and visit.turns[1]["played"])
         assert "Paris" in visit.turns[1]["text"]
-        heard = visit.page.evaluate(RECORDED)
-        sound = np.frombuffer(base64.b64decode(heard["pcm"]), np.int16).astype(np.float32) / 32768
-        transcript = transcribe(soxr.resample(sound, heard["rate"], HEARD_RATE))
+        transcript = transcribe(recorded(visit))
         assert "capital of france" in transcript.lower()
         assert "paris" in transcript.lower()
+
+
+def recorded(visit: Visit) -> Pcm:
+    """What went to the loudspeaker (of a visit with `RECORDER`), 16 kHz."""
+    heard = visit.page.evaluate(RECORDED)
+    sound = np.frombuffer(base64.b64decode(heard["pcm"]), np.int16).astype(np.float32) / 32768
+    return soxr.resample(sound, heard["rate"], HEARD_RATE)
 
 
 def transcribe(pcm: Pcm) -> str:
