@@ -16,6 +16,8 @@ STAGE = Histogram(
     buckets=_SECONDS,
 )
 SESSIONS = Gauge("vivavoce_sessions", "Sessions connected now.")
+RESUMED = Counter("vivavoce_sessions_resumed", "Clients that came back to their session.")
+KIOSKS = Gauge("vivavoce_kiosks", "Kiosks heard of in the last 45 s, by their state.", ["state"])
 REFUSED = Counter("vivavoce_sessions_refused", "Connections refused.", ["code"])
 QUEUE = Gauge("vivavoce_queue_depth", "Jobs or messages waiting.", ["queue"])
 TURNS = Counter("vivavoce_turns", "User turns committed.")

@@ -224,6 +224,55 @@ class WyomingSettings(Section):
     )
 
 
+class ResumeSettings(Section):
+    """Sessions whose client lost its connection (the page; others begin anew)."""
+
+    seconds: Seconds = Field(
+        90.0, description="How long a session waits for its client to come back; 0: not at all."
+    )
+    replay_bytes: Count = Field(
+        4 * 2**20,
+        description="Of what was sent, the newest so many bytes are kept to be sent again.",
+    )
+
+
+class KioskSettings(Section):
+    """The page at `/kiosk`: an assistant that nobody tends."""
+
+    title: str = Field("", max_length=80, description="The large words that invite; empty: ours.")
+    greeting: str = Field("", max_length=300, description="What is written below them.")
+    prompt: str = Field(
+        "", max_length=8000, description="System prompt of the kiosk; empty takes that of `llm`."
+    )
+    voice: str = Field("", description="Voice of the kiosk; empty takes that of `tts`.")
+    languages: tuple[LanguageCode, ...] = Field(
+        (), description="Languages that visitors are likely to speak, most likely first."
+    )
+    page_language: Literal["", "en", "de", "fr", "es", "ja", "ar"] = Field(
+        "", description="Language of the words on the screen; empty: the browser's."
+    )
+    theme: Literal["", "light", "dark"] = Field("", description="Colours; empty: the system's.")
+    contrast: Literal["", "more"] = Field("", description="`more`: high contrast.")
+    wake_phrase: str = Field(
+        "", max_length=60, description="What a visitor has to say first; empty: anything."
+    )
+    followup_seconds: Seconds = Field(
+        12.0, gt=1, description="How long after an answer no wake phrase is needed."
+    )
+    idle_seconds: Seconds = Field(
+        45.0,
+        ge=5,
+        description="After so long without a word or a touch the visitor's conversation is "
+        "wiped, on the screen and on the server.",
+    )
+    pin_hash: SecretStr = Field(
+        SecretStr(""),
+        pattern="^(scrypt:[0-9a-f]{32}:[0-9a-f]{64})?$",
+        description="Hash of the operator's PIN to leave the kiosk; `echo 1234 | python -m "
+        "voice.rest.kiosk` makes one. Empty: the operator's gesture alone leaves it.",
+    )
+
+
 class LimitSettings(Section):
     """What one client may ask of the server."""
 

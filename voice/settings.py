@@ -23,8 +23,10 @@ from pydantic_settings import (
 
 from voice.errors import ConfigError
 from voice.sections import (
+    KioskSettings,
     LimitSettings,
     LlmSettings,
+    ResumeSettings,
     Section,
     SttSettings,
     TtsSettings,
@@ -78,6 +80,8 @@ class Settings(BaseSettings):
     tts: TtsSettings = TtsSettings()
     llm: LlmSettings = LlmSettings()
     wyoming: WyomingSettings = WyomingSettings()
+    resume: ResumeSettings = ResumeSettings()
+    kiosk: KioskSettings = KioskSettings()
     limits: LimitSettings = LimitSettings()
 
     @property

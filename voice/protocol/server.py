@@ -43,8 +43,24 @@ class ErrorEvent(ServerEvent, tag="error", frozen=True, kw_only=True):
     error: ErrorDetail
 
 
+class Resume(Struct, kw_only=True, frozen=True):
+    """How to come back to a session whose socket broke: for how long that is possible."""
+
+    token: str
+    seconds: float
+
+
 class SessionCreated(ServerEvent, tag="session.created", frozen=True, kw_only=True):
+    """`resume` is there for clients of `vivavoce.v1` only."""
+
     session: dict[str, Any]
+    resume: Resume | UnsetType = UNSET
+
+
+class SessionResumed(ServerEvent, tag="session.resumed", frozen=True, kw_only=True):
+    """The session goes on (`vivavoce.v1` only), after the `received` messages that arrived here."""
+
+    received: int
 
 
 class SessionUpdated(ServerEvent, tag="session.updated", frozen=True, kw_only=True):
@@ -335,7 +351,7 @@ class OutputCleared(ResponseEvent, tag="output_audio_buffer.cleared", frozen=Tru
     response_id: str
 
 
-EXTENSIONS = (AudioWords, Timings, VoiceMissing, OutputCleared)
+EXTENSIONS = (SessionResumed, AudioWords, Timings, VoiceMissing, OutputCleared)
 """Events that only a client of `vivavoce.v1` has asked for."""
 
 _encoder = msgspec.json.Encoder()
