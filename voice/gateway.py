@@ -6,21 +6,23 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from typing import NamedTuple
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 from msgspec.structs import replace
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from voice import metrics
-from voice.errors import BadEvent, Overloaded, VoiceError
-from voice.line import Gone, Line, Wanted, wanted
-from voice.passes import Credential
-from voice.protocol import client, frames
+from voice.errors import Overloaded, VoiceError
+from voice.exchange import States, exchange, settle
+from voice.line import Gone, Line, Wanted, wanted, whose
+from voice.passes import Credential, digest
+from voice.protocol import frames
 from voice.protocol import server as wire
 from voice.protocol.config import SessionConfig, Transcription, show
-from voice.requests import handle
 from voice.session import Engines, Session
 from voice.settings import Settings
+from voice.snapshot import Snapshot, decode
 
 log = logging.getLogger(__name__)
 
@@ -39,12 +41,21 @@ CLOSE_CODES: dict[str, int] = {
 """Why a session ends -> WebSocket close code (RFC 6455, section 7.4)."""
 
 
+class Before(NamedTuple):
+    """A session that another process had, and the token of its line."""
+
+    token: str
+    snapshot: Snapshot
+
+
 class Gateway:
     """Admits up to `limits.sessions` clients; `engines` gives None while models are loading."""
 
     def __init__(self, settings: Settings, engines: Callable[[], Engines | None]) -> None:
         self.settings = settings
         self._engines = engines
+        self.states: States | None = None
+        """Where sessions are kept too, if anywhere."""
         self.sessions: set[Session] = set()
         self._lines: dict[str, Line] = {}
         """The lines that a client may come back to, by the digests of their tokens."""
@@ -56,35 +67,49 @@ class Gateway:
         # OpenAI's browser clients offer "realtime" among others and want it taken.
         chosen = frames.SUBPROTOCOL if extended else ("realtime" if "realtime" in offered else None)
         await socket.accept(subprotocol=chosen)
-        if extended and await self._resume(socket, wanted(offered)):
+        asked = wanted(offered) if extended else None
+        if asked is not None and await self._resume(socket, asked):
             return
         engines = self._engines()
         refusal = self._refusal(engines)
         if refusal is not None or engines is None:
             await _end(socket, refusal or Overloaded("no models"))
             return
-        await self._converse(socket, engines, extended=extended)
+        before = await self._restore(socket, asked)
+        await self._converse(socket, engines, extended=extended, before=before)
 
-    async def _resume(self, socket: WebSocket, asked: Wanted | None) -> bool:
+    async def _resume(self, socket: WebSocket, asked: Wanted) -> bool:
         """Go on with a session whose client lost its socket; whether that was possible.
 
         Returns when this socket is not in use any more.
         """
-        line = self._lines.get(asked.name) if asked is not None else None
-        if line is None or asked is None or not line.serves(socket, asked.received):
+        line = self._lines.get(digest(asked.token))
+        if line is None or not line.serves(socket, asked.received):
             return False
         old = line.park()
-        greeting = wire.SessionResumed(received=line.received)
         try:
-            await socket.send_text(wire.encode_json(greeting))
+            await _greet(socket, wire.SessionResumed(received=line.received))
         except (RuntimeError, OSError, WebSocketDisconnect):
             return True  # lost again; the line waits for the next one
         line.take(socket, asked.received)
-        metrics.RESUMED.inc()
         if old is not None:
             await _hang_up(old)
         await line.until_left(socket)
         return True
+
+    async def _restore(self, socket: WebSocket, asked: Wanted | None) -> Before | None:
+        """What is known of a session that another process had, which has ended."""
+        if self.states is None or asked is None:
+            return None
+        state = await self.states.take(digest(asked.token))
+        if state is None:
+            return None
+        try:
+            snapshot = decode(state)
+        except VoiceError as error:
+            log.warning("a session is not taken up again: %s", error.message)
+            return None
+        return Before(asked.token, snapshot) if snapshot.whose == whose(socket) else None
 
     def _refusal(self, engines: Engines | None) -> VoiceError | None:
         full = len(self.sessions) >= self.settings.limits.sessions
@@ -104,34 +129,36 @@ class Gateway:
             min(parked, key=lambda line: line.parked_at or 0.0).end()
         return bool(parked)
 
-    async def _converse(self, socket: WebSocket, engines: Engines, *, extended: bool) -> None:
-        limits = self.settings.limits
-        ending: VoiceError | None = None
-        session: Session | None = None
+    def _line(self, socket: WebSocket, *, extended: bool, token: str) -> Line:
         resume = self.settings.resume
-        line = Line(
+        return Line(
             socket,
             grace=resume.seconds if extended else 0.0,
             keep=resume.replay_bytes if extended else 0,
-            patience=limits.send_timeout,
+            patience=self.settings.limits.send_timeout,
+            token=token,
         )
+
+    async def _converse(
+        self, socket: WebSocket, engines: Engines, *, extended: bool, before: Before | None
+    ) -> None:
+        limits = self.settings.limits
+        ending: VoiceError | None = None
+        session: Session | None = None
+        line = self._line(socket, extended=extended, token=before.token if before else "")
         try:
             async with asyncio.timeout(limits.session_seconds), asyncio.TaskGroup() as group:
                 session = Session(engines, self.settings, group, extended=extended)
                 self.sessions.add(session)
                 metrics.SESSIONS.inc()
-                given = _given(socket, session.config)
-                first = given or session.config
-                session.put(
-                    wire.SessionCreated(session=show(first, session.id), resume=_ticket(line))
-                )
-                if given is not None:
-                    session.configure(given)
-                if line.grace:
-                    self._lines[line.name] = line
-                group.create_task(line.pump())
-                group.create_task(_send(line, session))
-                group.create_task(_receive(line, session))
+                if before is None:
+                    _begin(session, line, _given(socket, session.config))
+                else:
+                    await _greet(socket, wire.SessionResumed(received=0, restored=True))
+                    session.recall(before.snapshot)
+                self._lines[line.name] = line
+                for going_on in exchange(line, session, self.states):
+                    group.create_task(going_on)
         except* (Gone, WebSocketDisconnect):
             pass  # the client left; the task group has ended everything it had started
         except* Overloaded as group_error:
@@ -146,10 +173,11 @@ class Gateway:
             if session is not None:
                 self.sessions.discard(session)
                 metrics.SESSIONS.dec()
+        if session is not None and self.states is not None:
+            await settle(line, session, self.states)
         if ending is not None:
             metrics.ERRORS.labels(ending.code).inc()
-            if line.socket is not None:
-                await _end(line.socket, ending)
+            await _end(line.socket, ending)
         line.end()
 
 
@@ -166,70 +194,24 @@ def _given(socket: WebSocket, config: SessionConfig) -> SessionConfig | None:
     return replace(config, kind="transcription", transcription=Transcription())
 
 
-def _ticket(line: Line) -> wire.Resume | UnsetType:
-    """What a client needs to come back; nothing for one that cannot."""
-    return wire.Resume(token=line.token, seconds=line.grace) if line.grace else UNSET
+def _begin(session: Session, line: Line, given: SessionConfig | None) -> None:
+    """Greet a client whose conversation begins."""
+    ticket = wire.Resume(token=line.token, seconds=line.grace) if line.grace else UNSET
+    shown = show(given or session.config, session.id)
+    session.put(wire.SessionCreated(session=shown, resume=ticket))
+    if given is not None:
+        session.configure(given)
 
 
-async def _receive(line: Line, session: Session) -> None:
-    """Read messages until the client is gone, not faster than the limit."""
-    loop = asyncio.get_running_loop()
-    pause = 1 / session.settings.limits.messages_per_second
-    credit_until = loop.time()
-    while True:
-        message = await line.receive()
-        # A client may be a second ahead of its rate; beyond that the socket fills up and it waits.
-        credit_until = max(credit_until + pause, loop.time())
-        if credit_until - loop.time() > 1:
-            await asyncio.sleep(pause)
-        if (text := message.get("text")) is not None:
-            await take_text(session, text)
-        else:
-            await take_frame(session, message["bytes"])
+async def _greet(socket: WebSocket, greeting: wire.SessionResumed) -> None:
+    """Tell a client that its conversation goes on."""
+    metrics.RESUMED.inc()
+    await socket.send_text(wire.encode_json(greeting))
 
 
-async def take_text(session: Session, text: str) -> None:
-    """Handle a message of JSON text; one that is no event is answered by an error."""
-    try:
-        event = client.decode(text)
-    except BadEvent as error:
-        session.fail(error, client.peek_event_id(text))
-        return
-    await handle(session, event)
-
-
-async def take_frame(session: Session, data: bytes) -> None:
-    """Handle a binary message; one that is no microphone frame is answered by an error."""
-    try:
-        if not session.extended:
-            raise BadEvent("binary messages are for vivavoce.v1 only", code="invalid_frame")
-        frame = frames.decode(data)
-        if frame.kind != frames.MICROPHONE:
-            raise BadEvent("only microphone frames go to the server", code="invalid_frame")
-        if len(frame.pcm) > session.settings.limits.append_bytes:
-            raise BadEvent("the frame holds too much audio", code="audio_too_large")
-    except BadEvent as error:
-        session.fail(error)
-        return
-    await session.hear(frame.pcm)
-
-
-async def _send(line: Line, session: Session) -> None:
-    """Send what the session puts out."""
-    while True:
-        out = await session.outbox.get()
-        if session.extended:
-            turn = out.rev.turn if out.rev is not None else 0
-            data = wire.encode_vivavoce(out.message, turn)
-        else:
-            data = wire.encode_json(out.message)
-        await line.send(data)
-        session.sent(out)
-
-
-async def _end(socket: WebSocket, error: VoiceError) -> None:
+async def _end(socket: WebSocket | None, error: VoiceError) -> None:
     """Say why, then close with the code for it."""
-    if socket.application_state is not WebSocketState.CONNECTED:
+    if socket is None or socket.application_state is not WebSocketState.CONNECTED:
         return
     detail = wire.ErrorDetail(type="server_error", code=error.code, message=error.message)
     # The client may not be reading, or be gone already.

@@ -23,7 +23,8 @@ PREFIX = "vivavoce.resume."
 """A subprotocol that begins like this asks for a line: its token, a dot, and the number of messages
 received on it follow. A browser's WebSocket can set no header, and an address gets into logs."""
 
-FAREWELLS = frozenset({1000, 1001, 1008, 1012})
+SERVER_STOPS = 1012
+FAREWELLS = frozenset({1000, 1001, 1008, SERVER_STOPS})
 """Close codes of a client that leaves for good or is put out, and of a server that stops. Anything
 else is an accident; a connection that just ends has 1005 in uvicorn."""
 
@@ -36,9 +37,9 @@ class Gone(Exception):
 
 
 class Wanted(NamedTuple):
-    """The line that a client wants back, by the digest of its token, and what it has received."""
+    """The line that a client wants back, and how many messages it has received on it."""
 
-    name: str
+    token: str
     received: int
 
 
@@ -48,7 +49,7 @@ def wanted(subprotocols: Iterable[str]) -> Wanted | None:
     token, _, received = asked.removeprefix(PREFIX).rpartition(".")
     if not token or not (received.isascii() and received.isdigit()) or len(received) > MOST_DIGITS:
         return None
-    return Wanted(digest(token), int(received))
+    return Wanted(token, int(received))
 
 
 class Line:
@@ -56,17 +57,21 @@ class Line:
 
     Without a socket it waits `grace` seconds for the next; 0 is a line that ends with its first.
     What was sent is kept for another socket, up to `keep` bytes. `patience` is how long, in
-    seconds, a client may refuse to read.
+    seconds, a client may refuse to read; `token` is that of a line which goes on here.
     """
 
-    def __init__(self, socket: WebSocket, *, grace: float, keep: int, patience: float) -> None:
-        self.token = secrets.token_urlsafe(TOKEN_BYTES)
+    def __init__(
+        self, socket: WebSocket, *, grace: float, keep: int, patience: float, token: str = ""
+    ) -> None:
+        self.token = token or secrets.token_urlsafe(TOKEN_BYTES)
         self.grace = grace
         self.received = 0
         """Messages from the client."""
+        self.stopped = False
+        """It is not the client that ends it: the server stops."""
         self.parked_at: float | None = None
         """Since when nobody is on it, on the loop's clock."""
-        self._credential: Credential | None = socket.scope.get("credential")
+        self.whose = whose(socket)
         self._keep = keep
         self._patience = patience
         self._socket: WebSocket | None = socket
@@ -95,7 +100,7 @@ class Line:
         """Whether `socket` may have this line: its client was let in by the same credential, and
         all that it has not received is still kept.
         """
-        same = _whose(self._credential) == _whose(socket.scope.get("credential"))
+        same = self.whose == whose(socket)
         return same and not self._ended and self._oldest - 1 <= received <= self._made
 
     def park(self) -> WebSocket | None:
@@ -145,6 +150,7 @@ class Line:
             if message["type"] != "websocket.disconnect":
                 self.received += 1
                 return message
+            self.stopped = message.get("code") == SERVER_STOPS
             if not self.grace or message.get("code") in FAREWELLS:
                 raise Gone
             self.park()
@@ -221,5 +227,7 @@ class Line:
         self._changed = asyncio.Event()
 
 
-def _whose(credential: Credential | None) -> tuple[str, str]:
+def whose(socket: WebSocket) -> tuple[str, str]:
+    """The key, and the browser, that let a client in; empty where none was needed."""
+    credential: Credential | None = socket.scope.get("credential")
     return ("", "") if credential is None else (credential.key_id, credential.browser)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from chat.conversation import Conversation, MessageItem
 from chat.conversation import Item as ChatItem
@@ -30,6 +31,8 @@ class Memory:
         self._spoken: dict[str, Reply | None] = {}
         """Items with sound: the reply behind an assistant's message, None for a user's speech."""
         self.recordings = Recordings(RECORDED)
+        self.reports = 0
+        """How often the client said how much it has played."""
 
     @property
     def last_id(self) -> str | None:
@@ -77,6 +80,23 @@ class Memory:
         self.conversation.delete(item_id)
         self._spoken.pop(item_id, None)
         self.recordings.forget(item_id)
+
+    def recall(self, items: Iterable[ChatItem]) -> None:
+        """The conversation so far, whose sound is gone."""
+        for item in items:
+            self.conversation.add(item)
+
+    def heard(self) -> list[ChatItem]:
+        """The conversation as far as it was heard: of what still plays only that."""
+        return [
+            replace(item, text=reply.text[: heard_chars(reply.words, reply.heard or 0.0)], cut=True)
+            if (reply := self._spoken.get(item.id))
+            and isinstance(item, MessageItem)
+            and (reply.heard or 0.0) < reply.seconds
+            and not reply.cut
+            else item
+            for item in self.conversation
+        ]
 
     def overflow(self) -> list[str]:
         """Drop the oldest items above the limit; returns their ids."""
@@ -155,6 +175,7 @@ class Memory:
         """The client reports how much it has played; returns the reply that belongs to."""
         reply = self._spoken.get(item_id)
         if reply is not None:
+            self.reports += 1
             reply.heard = min(max(audio_end_ms / 1000, 0.0), reply.seconds)
             if reply.cut and not reply.resumed:
                 self.cut(reply, reply.heard)

@@ -234,6 +234,11 @@ class ResumeSettings(Section):
         4 * 2**20,
         description="Of what was sent, the newest so many bytes are kept to be sent again.",
     )
+    url: SecretStr = Field(
+        SecretStr(""),
+        description="Redis or Valkey, such as `redis://127.0.0.1:6379/0`, that keeps conversations "
+        "for so long too: they outlive a restart of the server. Empty: none.",
+    )
 
 
 class KioskSettings(Section):

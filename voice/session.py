@@ -36,6 +36,7 @@ from voice.protocol.client import ResponseParams
 from voice.protocol.config import ServerVad, SessionConfig, show
 from voice.response import Plan
 from voice.settings import Settings
+from voice.snapshot import Snapshot, items_of
 from voice.stamps import Stamps
 from voice.transcripts import Transcripts
 from voice.work import Work
@@ -165,6 +166,28 @@ class Session:
     async def _warm(self, voice: str) -> None:
         with suppress(VoiceError):  # what is wrong is told when the voice is to speak
             await self.engines.tts.warm(voice)
+
+    @property
+    def revision(self) -> object:
+        """Something else whenever there is more to be kept of the session."""
+        return self.memory.conversation.changes, self.memory.reports, self.config
+
+    def shot(self, whose: tuple[str, str]) -> Snapshot:
+        """The session as another process can go on with it."""
+        return Snapshot(
+            session_id=self.id,
+            whose=whose,
+            config=self.config,
+            items=items_of(self.memory.heard()),
+            languages=self.transcripts.heard_before,
+        )
+
+    def recall(self, snapshot: Snapshot) -> None:
+        """Go on with a session that another process had."""
+        self.id = snapshot.session_id
+        self.memory.recall(snapshot.conversation)
+        self.transcripts.heard_before = list(snapshot.languages)
+        self.configure(snapshot.config)
 
     def put(self, event: wire.ServerEvent) -> None:
         """Send an event that belongs to no reply."""

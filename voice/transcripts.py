@@ -77,7 +77,7 @@ class Transcripts:
         """Why it is not known what was added by a revision."""
         self._spoken: dict[str, str] = {}
         """Item -> the language it was said in, as far as it is known."""
-        self._heard_before: list[str] = []
+        self.heard_before: list[str] = []
         """The languages of this conversation, the present one last."""
         self._owed: dict[Rev, float] = {}
         """Committed turns whose transcript is on its way -> seconds of their speech."""
@@ -113,7 +113,7 @@ class Transcripts:
     def expect(self, known: Languages) -> None:
         """What may be detected from now on; a conversation that has a language keeps it."""
         self.languages = known
-        for language in self._heard_before:
+        for language in self.heard_before:
             self._meet(language)
 
     def language_of(self, items: Iterable[Item]) -> str:
@@ -239,7 +239,7 @@ class Transcripts:
     def _meet(self, language: str) -> None:
         """The conversation is in this language now, and may come back to it."""
         known = self.languages
-        self._heard_before = [*(old for old in self._heard_before if old != language), language]
+        self.heard_before = [*(old for old in self.heard_before if old != language), language]
         self.languages = replace(known, present=language, expected=known.expected | {language})
 
     def _hearing(self, turn: int, start: int) -> Hearing:

@@ -21,7 +21,7 @@ from tests.scripted.virtual import run_virtual
 from voice.audio import HEARD_RATE, SPOKEN_RATE, Pcm, int16_from_pcm
 from voice.engines import Speech, Transcript, Voice, Word, joined
 from voice.errors import EngineFailed
-from voice.gateway import take_text
+from voice.exchange import take_text
 from voice.protocol import server as wire
 from voice.protocol.config import show
 from voice.session import Engines, Session

@@ -58,9 +58,14 @@ class SessionCreated(ServerEvent, tag="session.created", frozen=True, kw_only=Tr
 
 
 class SessionResumed(ServerEvent, tag="session.resumed", frozen=True, kw_only=True):
-    """The session goes on (`vivavoce.v1` only), after the `received` messages that arrived here."""
+    """The session goes on (`vivavoce.v1` only), after the `received` messages that arrived here.
+
+    `restored`: the server was started anew, so that the count begins anew too, and the sound of
+    what was said is gone.
+    """
 
     received: int
+    restored: bool = False
 
 
 class SessionUpdated(ServerEvent, tag="session.updated", frozen=True, kw_only=True):
