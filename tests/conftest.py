@@ -10,9 +10,14 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+from hypothesis import settings
 
 from bench.serving import ROOT, Server, start_server, stop_server
 from voice.engines import EngineOptions, joined, load_engine
+
+# How long an example takes says what else the machine does.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 __all__ = ["WEIGHTS", "Server", "Speak", "start_server", "stop_server"]
 
