@@ -23,6 +23,9 @@ answer never arrived."""
 GO_ON = "Please go on exactly where you stopped, without repeating anything."
 """Asks for the rest of an answer that was broken off by mistake."""
 
+UNSEEN = "(An image was attached here, which you cannot see.)"
+"""Stands for each image, for a model that sees none."""
+
 STILL_THERE = (
     "(The user has said nothing for a while. Ask in one short sentence whether they are still "
     "there or need anything else.)"
@@ -35,6 +38,10 @@ scripts is not taken for shorter than it is."""
 
 MESSAGE_TOKENS = 5
 """What a chat template adds to a message: role and separators."""
+
+IMAGE_TOKENS = 1600
+"""About what a picture of the largest useful size takes: width times height by 750, for Anthropic's
+models (docs.anthropic.com/en/docs/build-with-claude/vision); others take less."""
 
 DROP_STEP = 4
 """History over its budget is dropped in steps of the budget's 1/DROP_STEP: a beginning that moved
@@ -55,7 +62,9 @@ def prompt(
     system = [Message("system", instructions)] if instructions else []
     fixed = sum(map(message_tokens, system)) + sum(map(tool_tokens, tools))
     turns = _turns(_messages(list(conversation)))
-    return system + _newest(turns, budget - fixed)
+    costs = [sum(map(message_tokens, turn)) for turn in turns]
+    kept = turns[first_kept(costs, budget - fixed) :]
+    return system + [message for turn in kept for message in turn]
 
 
 def estimate_tokens(text: str) -> int:
@@ -64,14 +73,45 @@ def estimate_tokens(text: str) -> int:
 
 
 def message_tokens(message: Message) -> int:
-    """The estimated tokens of a message with its calls."""
+    """The estimated tokens of a message with its calls and images."""
     calls = sum(estimate_tokens(call.name + call.arguments) for call in message.tool_calls)
-    return MESSAGE_TOKENS + estimate_tokens(message.text) + calls
+    images = IMAGE_TOKENS * len(message.images)
+    return MESSAGE_TOKENS + estimate_tokens(message.text) + calls + images
 
 
 def tool_tokens(tool: Tool) -> int:
     """The estimated tokens of a tool's description in the prompt."""
     return MESSAGE_TOKENS + estimate_tokens(tool.name + tool.description + str(tool.parameters))
+
+
+def first_kept(costs: Sequence[int], budget: int) -> int:
+    """How many of the oldest turns to drop, from what each costs in tokens: whole steps of the
+    budget, and never the newest.
+    """
+    excess = sum(costs) - budget
+    step = max(1, budget // DROP_STEP)
+    wanted = -(-excess // step) * step
+    first, dropped = 0, 0
+    while first < len(costs) - 1 and (
+        dropped < excess or (excess > 0 and dropped + costs[first] <= wanted)
+    ):
+        dropped += costs[first]
+        first += 1
+    return first
+
+
+def add_message(messages: list[Message], message: Message) -> None:
+    """Append `message`, or join it with a neighbour of the same role.
+
+    Many chat templates insist that user and assistant take turns.
+    """
+    last = messages[-1] if messages else None
+    if last and last.role == message.role and message.role != "system" and not last.tool_calls:
+        text = "\n".join(filter(None, (last.text, message.text)))
+        images = last.images + message.images
+        messages[-1] = Message(last.role, text, message.tool_calls, images=images)
+    else:
+        messages.append(message)
 
 
 def _messages(items: Sequence[Item]) -> list[Message]:
@@ -84,7 +124,7 @@ def _messages(items: Sequence[Item]) -> list[Message]:
             for item in group:
                 if isinstance(item, MessageItem) and item.text:
                     text = f"{item.text}{CUT_MARK}" if item.cut else item.text
-                    _add(messages, Message(item.role, text))
+                    add_message(messages, Message(item.role, text))
     return messages
 
 
@@ -94,18 +134,8 @@ def _add_calls(messages: list[Message], calls: Sequence[CallItem], outputs: dict
     answers = {call.call_id: outputs.pop(call.call_id) for call in calls if call.call_id in outputs}
     made = {call.call_id: ToolCall(call.call_id, call.name, call.arguments) for call in calls}
     if answers:
-        _add(messages, Message("assistant", "", tuple(made[call_id] for call_id in answers)))
+        add_message(messages, Message("assistant", "", tuple(made[call_id] for call_id in answers)))
         messages += [Message("tool", answers[call_id], tool_call_id=call_id) for call_id in answers]
-
-
-def _add(messages: list[Message], message: Message) -> None:
-    # Many chat templates insist that user and assistant take turns: join neighbours of one role.
-    last = messages[-1] if messages else None
-    if last and last.role == message.role and message.role != "system" and not last.tool_calls:
-        text = "\n".join(filter(None, (last.text, message.text)))
-        messages[-1] = Message(last.role, text, message.tool_calls)
-    else:
-        messages.append(message)
 
 
 def _turns(messages: Sequence[Message]) -> list[list[Message]]:
@@ -115,17 +145,3 @@ def _turns(messages: Sequence[Message]) -> list[list[Message]]:
             turns.append([])
         turns[-1].append(message)
     return turns
-
-
-def _newest(turns: Sequence[Sequence[Message]], budget: int) -> list[Message]:
-    costs = [sum(map(message_tokens, turn)) for turn in turns]
-    excess = sum(costs) - budget
-    step = max(1, budget // DROP_STEP)
-    wanted = -(-excess // step) * step
-    first, dropped = 0, 0
-    while first < len(turns) - 1 and (
-        dropped < excess or (excess > 0 and dropped + costs[first] <= wanted)
-    ):
-        dropped += costs[first]
-        first += 1
-    return [message for turn in turns[first:] for message in turn]

@@ -15,12 +15,12 @@ from chat.errors import ChatError
 from chat.providers import (
     ChatOptions,
     Delta,
+    Llm,
     Message,
     ProviderOptions,
     TextDelta,
     load_provider,
 )
-from chat.providers.openai_compatible import OpenAiCompatible
 
 KEY = "sk-very-secret"
 HELLO = [Message("user", "Hello")]
@@ -43,10 +43,11 @@ class Exchange:
         self.writer.write(data.encode())
         await self.writer.drain()
 
-    async def head(self, status: str = "200 OK", kind: str = "text/event-stream") -> None:
-        await self.send(
-            f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
-        )
+    async def head(
+        self, status: str = "200 OK", kind: str = "text/event-stream", *more: str
+    ) -> None:
+        lines = [f"Content-Type: {kind}", "Transfer-Encoding: chunked", *more]
+        await self.send("\r\n".join([f"HTTP/1.1 {status}", *lines, "\r\n"]))
 
     async def raw(self, data: str) -> None:
         await self.send(f"{len(data.encode()):x}\r\n{data}\r\n")
@@ -65,8 +66,8 @@ class Exchange:
         await self.send("0\r\n\r\n")
         self.keep = True
 
-    async def refuse(self, status: str, message: str = "no") -> None:
-        await self.head(status, "application/json")
+    async def refuse(self, status: str, message: str = "no", *more: str) -> None:
+        await self.head(status, "application/json", *more)
         await self.raw(json.dumps({"error": {"message": message}}))
         await self.send("0\r\n\r\n")
         self.keep = True
@@ -121,41 +122,43 @@ class Stub:
 
 
 @asynccontextmanager
-async def served(
-    *acts: Act, model: str = "m", **options: Any
-) -> AsyncIterator[tuple[OpenAiCompatible, Stub]]:
+async def listening(*acts: Act) -> AsyncIterator[tuple[str, Stub]]:
+    """A server and its address; whoever connects must hang up before this ends."""
     stub = Stub(*acts)
     server = await asyncio.start_server(stub.serve, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    provider = load_provider(
-        "openai-compatible",
-        ProviderOptions(
-            Path("unused"),
-            model=model,
-            base_url=f"http://127.0.0.1:{port}/v1/",
-            api_key=KEY,
-            **options,
-        ),
-    )
-    assert isinstance(provider, OpenAiCompatible)
     try:
-        yield provider, stub
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", stub
     finally:
-        await provider.close()
         server.close()
         await asyncio.gather(*filter(None, stub.tasks))
         await server.wait_closed()
 
 
+@asynccontextmanager
+async def served(
+    *acts: Act, model: str = "m", kind: str = "openai-compatible", **options: Any
+) -> AsyncIterator[tuple[Llm, Stub]]:
+    async with listening(*acts) as (address, stub):
+        base_url = f"{address}/v1/" if kind == "openai-compatible" else address
+        provider = load_provider(
+            kind,
+            ProviderOptions(Path("unused"), model=model, base_url=base_url, api_key=KEY, **options),
+        )
+        try:
+            yield provider, stub
+        finally:
+            await provider.close()
+
+
 async def collect(
-    provider: OpenAiCompatible,
+    provider: Llm,
     messages: list[Message] = HELLO,
     options: ChatOptions = ChatOptions(),  # noqa: B008  frozen
 ) -> list[Delta]:
     return [delta async for delta in provider.respond(messages, options)]
 
 
-async def failure(provider: OpenAiCompatible) -> tuple[str, ChatError]:
+async def failure(provider: Llm) -> tuple[str, ChatError]:
     """The text that came, and the error after it."""
     text = ""
     with pytest.raises(ChatError) as caught:

@@ -6,8 +6,9 @@ provider statically.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -17,24 +18,38 @@ from chat.errors import ChatError
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A function the model wants called; `arguments` is a JSON text."""
+    """A function the model wants called; `arguments` is a JSON text.
+
+    `extra` is what the provider wants back with the call, as it gave it; empty for most.
+    """
 
     id: str
     name: str
     arguments: str
+    extra: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture in a message; `media_type` such as `image/png`, `data` the file's bytes."""
+
+    media_type: str
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message of a prompt, provider-neutral.
 
-    A `tool` message answers the call `tool_call_id`; an `assistant` message may carry calls.
+    A `tool` message answers the call `tool_call_id`; an `assistant` message may carry calls, a
+    `user` message images, for models that see.
     """
 
     role: Literal["system", "user", "assistant", "tool"]
     text: str
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +69,31 @@ class TextDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What one request used: tokens, and money in the currency of the providers file.
+
+    `estimated` says that the provider did not count, or the reply was broken off before it did.
+    """
+
+    provider: str
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
+    cost: Decimal
+    estimated: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
-    """The end of a reply: why it ended (`stop`, `length`, `tool_calls`) and what it cost."""
+    """The end of a reply: why it ended (`stop`, `length`, `tool_calls`, `content_filter`) and the
+    tokens the provider counted. Who answered and for how much is in `usage`, where a providers
+    file says it.
+    """
 
     reason: str
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    usage: Usage | None = None
 
 
 Delta = TextDelta | ToolCall | Finished
@@ -70,7 +104,9 @@ Delta = TextDelta | ToolCall | Finished
 class ChatOptions:
     """How the reply shall be made. `tool_choice`: `auto`, `none`, `required` or a tool's name.
 
-    The reply ends before the first of `stop`. What is None is left to the model.
+    The reply ends before the first of `stop`. What is None is left to the model. `on_usage` is
+    told once for every request made for this reply, however it ended; also for one that was
+    interrupted, which has no `Finished`.
     """
 
     max_tokens: int = 512
@@ -82,6 +118,7 @@ class ChatOptions:
     stop: tuple[str, ...] = ()
     tools: tuple[Tool, ...] = ()
     tool_choice: str = "auto"
+    on_usage: Callable[[Usage], None] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +135,22 @@ class ProviderOptions:
     connect_timeout: float = 5.0
     first_token_timeout: float = 30.0
     between_tokens_timeout: float = 15.0
+    retry: bool = True
+    """Whether the provider itself asks once more when there is no answer; in a chain, that does."""
 
 
 class Llm(Protocol):
     """A language model that streams its reply."""
 
-    name: str
-    device: str
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Where it runs: `cpu`, `cuda`, `remote`."""
+        ...
 
     async def warm(self, messages: Sequence[Message]) -> None:
         """Pay first-call costs; where there is a prompt cache, put `messages` into it."""
@@ -131,6 +177,7 @@ class Llm(Protocol):
 
 
 PROVIDERS: Mapping[str, str] = {
+    "anthropic": "chat.providers.anthropic:load",
     "llama-cpp": "chat.providers.llama_cpp:load",
     "openai-compatible": "chat.providers.openai_compatible:load",
 }
