@@ -1,12 +1,18 @@
 """Echo: does the assistant interrupt itself, and does a voice over it come through?
 
     VIVAVOCE_SPEECH_DIR=... python -m bench.echo [--delays 50,300] [--levels=-6,-30] [--plain]
+        [--weighed]
 
 Kokoro's speech is the reply, sent in pieces of 0.2 s three times faster than it plays. It sounds in
 a room, so much later than it is sent, and so much quieter than the user speaks (-26 dB of full
 scale); the room has noise of -70 dB. Silero and the segmenter hear what `Ears` makes of it. The
 user is another recording for each row: once 0.9 s and once 4 s after the reply begins. How late a
 voice is noticed is counted from where the same voice is noticed without an echo.
+
+That is what the VAD takes for speech (`self`). With `--weighed` each echo is also heard by the real
+session in sample time (`bench.weighed`), with recogniser and turn detector, which weighs what the
+VAD has noticed before it ends a reply: `ended` are the replies that were ended all the same, or
+after which there is a message that nobody said.
 """
 
 from __future__ import annotations
@@ -14,7 +20,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +28,10 @@ import soxr
 
 from bench import rooms
 from bench.speech import corpus_folder, read_manifest
+from bench.weighed import Models, listen
 from voice.audio import HEARD_RATE, SPOKEN_RATE, Pcm, int16_from_pcm
 from voice.ears import Ears
-from voice.engines import EngineOptions, Vad, joined, load_engine
+from voice.engines import EngineOptions, Vad, load_engine
 from voice.events import SpeechStarted
 from voice.sections import VadSettings
 from voice.settings import Settings
@@ -45,6 +52,8 @@ BEGINS = HEARD_RATE
 
 PIECE = HEARD_RATE // 5
 EARLIER, LATER = 0.9, 4.0
+TRIALS = 6
+"""What `trials` tries in each room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +108,12 @@ class Result:
     late: list[float] = field(default_factory=list)
     seconds: float = 0.0
     processor: float = 0.0
+    ended: int = 0
+    """Replies that their own echo ended, or made a message of, when it was weighed."""
 
     def __iadd__(self, other: Result) -> Result:
-        for name in ("runs", "plain", "self_interruptions", "voices", "missed", "late", "seconds"):
+        for name in (one.name for one in fields(self)):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.processor += other.processor
         return self
 
     def row(self, name: str) -> str:
@@ -111,13 +121,13 @@ class Result:
         late = np.array(self.late or [0.0]) * 1000
         share = f"{self.processor / self.seconds:.1%}" if self.seconds else ""
         return (
-            f"{name:28}{self.runs:5}{self.plain:8}{self.self_interruptions:6}"
+            f"{name:28}{self.runs:5}{self.plain:8}{self.self_interruptions:6}{self.ended:7}"
             f"{self.voices:8}{self.missed:7}{np.median(late):8.0f}{late.max():7.0f} ms{share:>8}"
         )
 
 
 HEAD = (
-    f"{'':28}{'runs':>5}{'plain':>8}{'self':>6}{'voices':>8}{'missed':>7}"
+    f"{'':28}{'runs':>5}{'plain':>8}{'self':>6}{'ended':>7}{'voices':>8}{'missed':>7}"
     f"{'late':>8}{'most':>10}{'cpu':>8}"
 )
 
@@ -201,13 +211,30 @@ def trials(
         yield "no echo at all", np.zeros(length, np.float32), sent, [(EARLIER, users[0][1]), *users]
 
 
-def speak_replies(weights: Path) -> list[Pcm]:
-    """The replies, at 16 kHz."""
-    tts = load_engine("tts", "kokoro", EngineOptions(weights, "cpu"))
-    return [
-        soxr.resample(joined(list(tts.speak(text, voice, 1.0))).pcm, SPOKEN_RATE, HEARD_RATE)
-        for voice, text in REPLIES.items()
-    ]
+def load_models(weights: Path, vad: Vad) -> Models:
+    """What a session needs."""
+    options = EngineOptions(weights, "cpu", threads=1)
+    return Models(
+        vad=vad,
+        turn=load_engine("turn", "smart-turn", options),
+        stt=load_engine("stt", "faster-whisper", options),
+        tts=load_engine("tts", "kokoro", options),
+    )
+
+
+def speak_replies(models: Models) -> list[Pcm]:
+    """The replies at 16 kHz, as a session sends them."""
+    quiet = rooms.noise(HEARD_RATE * 14)
+    spoken = [listen(models, Settings(), text, voice, quiet) for voice, text in REPLIES.items()]
+    return [soxr.resample(reply.sent, SPOKEN_RATE, HEARD_RATE) for reply in spoken]
+
+
+def ends(models: Models, number: int, echo: Pcm) -> int:
+    """1 if reply `number` is ended by its echo, or a message made of it, in a real session."""
+    voice, text = list(REPLIES.items())[number]
+    heard = echo + rooms.noise(len(echo))
+    outcome = listen(models, Settings(), text, voice, heard[BEGINS:])
+    return int(outcome.interrupted is not None or bool(outcome.messages))
 
 
 def main() -> None:
@@ -216,13 +243,15 @@ def main() -> None:
     parser.add_argument("--delays", default="50,100,200,300", help="milliseconds")
     parser.add_argument("--levels", default="-6,-12,-20,-30", help="decibels below the user")
     parser.add_argument("--plain", action="store_true", help="also without the defence")
+    parser.add_argument("--weighed", action="store_true", help="also through the real session")
     chosen = parser.parse_args()
     folder = corpus_folder()
     if folder is None:
         parser.error("VIVAVOCE_SPEECH_DIR is not set")
     weights = Settings().weights
     vad: Vad = load_engine("vad", "silero", EngineOptions(weights, "cpu", threads=1))
-    replies = speak_replies(weights)
+    models = load_models(weights, vad)
+    replies = speak_replies(models)
     kinds = ("sentence", "command")
     clips = [clip for clip in read_manifest(folder) if clip.kind in kinds]
     voices = [rooms.at_level(clip.read(), USER) for clip in clips]
@@ -246,6 +275,8 @@ def main() -> None:
                 ]
                 echo = echo_of(reply, room, delay / 1000, decibels, length)
                 result = measure(vad, echo, Sent.of((BEGINS, reply)), users, plain=chosen.plain)
+                if chosen.weighed:
+                    result.ended = ends(models, number % len(replies), echo)
                 key = f"{delay} ms, {decibels:.0f} dB"
                 for table, row in ((by_level, key), (by_room, name)):
                     table.setdefault(row, Result())
@@ -253,9 +284,12 @@ def main() -> None:
                 total += result
                 number += 1
     other: dict[str, Result] = {}
-    for name, echo, sent, users in trials(replies, voices, places):
+    for number, (name, echo, sent, users) in enumerate(trials(replies, voices, places)):
         other.setdefault(name, Result())
-        other[name] += measure(vad, echo, sent, users, plain=chosen.plain)
+        result = measure(vad, echo, sent, users, plain=chosen.plain)
+        if chosen.weighed and len({of for _, of, _ in sent.pieces}) == 1:
+            result.ended = ends(models, number // TRIALS % len(replies), echo)
+        other[name] += result
     for rows in (by_level, by_room, {"all": total}, other):
         print(HEAD)
         for name, result in rows.items():

@@ -93,8 +93,11 @@ def with_noise(speech: Pcm, noise: Pcm, decibels: float) -> Pcm:
 def print_noise(listener: Listener, rng: np.random.Generator, count: int, clips: list[Clip]) -> int:
     """A line a kind of noise; returns how many pieces gave words after all checks."""
     found: dict[str, list[Outcome]] = defaultdict(list)
+    samples = 0
     for name, pcm in pieces(rng, count, clips):
+        samples += len(pcm)
         found[name].append(listener.hear(pcm))
+    print(f"{samples / HEARD_RATE / 60:.1f} minutes of noise")
     every = [outcome for outcomes in found.values() for outcome in outcomes]
     print(f"{'pieces that gave words':24}{'of':>6}{'alone':>8}{'judged':>8}{'hands-free':>12}")
     for name, outcomes in [*found.items(), ("all", every)]:

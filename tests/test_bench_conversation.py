@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 import urllib.request
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
@@ -22,7 +23,7 @@ from bench.conversing.call import BLOCK, Call, calling, room_tone
 from bench.conversing.cues import prepare_cues
 from bench.conversing.noises import MADE, hum
 from bench.conversing.replies import BRIEF, LONG, NOT_READ, READ, SHORT, scripted
-from bench.conversing.report import summary, tables
+from bench.conversing.report import SCENARIOS, scenarios, summary, tables
 from bench.conversing.scoring import (
     Asked,
     Check,
@@ -357,6 +358,32 @@ def test_the_summary_tells_all_that_was_found() -> None:
     assert "== clipped\nsaid       Where are you?" in tables(found)
     assert summary(Found())  # nothing was played: nothing is claimed
     assert "interruptions" not in "\n".join(summary(Found()))
+
+
+def test_each_scenario_is_told_to_have_passed_or_what_failed() -> None:
+    found = Found(
+        probes=[
+            Probe("echo", "wait", "interruption", ended=False),
+            Probe("backchannels", "yeah", "backchannel", ended=True, resumed=True),
+            Probe("backchannels", "door", "noise", ended=True),
+            Probe("typed", "typed 1", "typed", ended=True, kept="one two", by_position="one"),
+        ],
+        checks=[Check("tools", "then it is answered", passed=True)],
+        phantoms=[("", "cough"), ("Thanks for watching", "door")],
+        errors=["typed: it broke"],
+        metrics={name: {} for name in ("echo", "backchannels", "typed", "tools", "phantoms")},
+    )
+    told = dict(re.split(r" {2,}", line, maxsplit=1) for line in scenarios(found))
+    assert told == {
+        "hears itself": "FAILED: wait did not end it",
+        "mm-hm over a reply": "FAILED: door",
+        "words nobody heard": "FAILED: 1 words, typed: it broke",
+        "plays on after an interruption": "FAILED: typed: it broke",
+        "silence and noise": "FAILED: 'Thanks for watching' of door",
+        "typed over speech": "FAILED: typed: it broke",
+        "silence while a tool runs": "passed",
+    }
+    assert {group for groups in SCENARIOS.values() for group in groups} == set(GROUPS)
 
 
 def test_what_broke_off_is_told_without_its_wrapping() -> None:

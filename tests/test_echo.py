@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from voice.audio import HEARD_RATE, SPOKEN_RATE, Pcm, int16_from_pcm
 from voice.ears import Ears
 from voice.echo import Cleaned, Echo
 from voice.echo_delay import EARLY, LATE, SPAN, Delay
-from voice.echo_filter import FRAME
+from voice.echo_filter import FRAME, EchoFilter
 from voice.echo_line import Line
 from voice.engines import EngineOptions, Vad, load_engine
 from voice.events import SpeechStarted
@@ -236,6 +237,67 @@ def test_finds_an_echo_that_moved() -> None:
     echo.play(reply, 0)
     out = cleaned(echo, heard)
     assert power(second(out, 5)) < power(second(heard, 5)) - 15
+
+
+def in_another_room(heard: Pcm, reply: Pcm, cut: int) -> Pcm:
+    elsewhere = echo_at(0.2, reply, rooms.synthetic(0.3, seed=9))
+    return np.concatenate((heard[:cut], elsewhere[cut:]))
+
+
+def stalled(heard: Pcm, reply: Pcm, cut: int) -> Pcm:
+    return np.concatenate((heard[:cut], rooms.noise(2400), heard[cut:]))
+
+
+@pytest.mark.parametrize("changed", [in_another_room, stalled])
+def test_an_echo_that_comes_otherwise_than_expected_is_nobodys_voice(
+    changed: Callable[[Pcm, Pcm, int], Pcm],
+) -> None:
+    echo, reply = Echo(), babble(7.0, 1)
+    cut = 3 * HEARD_RATE // FRAME * FRAME
+    heard = changed(echo_at(0.2, reply), reply, cut)
+    echo.play(reply, 0)
+    results = list(clean(echo, heard))
+    loud = [power(heard[n * FRAME : (n + 1) * FRAME]) > -50 for n in range(len(results))]
+    after = range(cut // FRAME, cut // FRAME + 3 * HEARD_RATE // FRAME)
+    assert np.mean([results[n].only_echo for n in after if loud[n]]) > 0.9
+    out = np.concatenate([result.frame for result in results])
+    assert power(second(out, 4.5)) < power(second(heard, 4.5)) - 15
+
+
+def test_a_filter_misses_an_echo_that_moved_and_none_under_a_voice() -> None:
+    reply, voice = babble(6.0, 1), rooms.at_level(babble(6.0, 2), -14.0)
+    heard = rooms.at_level(rooms.heard_in(ROOM, reply), -26.0)
+
+    def missing(sound: Pcm) -> list[bool | None]:
+        learner = EchoFilter()
+        learner.expect(0.25)
+        found = []
+        for at in range(FRAME, len(sound) - FRAME, FRAME):
+            piece = reply[at - FRAME : at + FRAME]
+            found.append(learner.split(sound[at : at + FRAME], piece, learn=True).missing)
+        return found
+
+    def in_a_row(found: list[bool | None]) -> int:
+        return max(len(list(run)) if same else 0 for same, run in groupby(found))
+
+    half = 3 * HEARD_RATE // FRAME * FRAME
+    moved = np.concatenate((heard[:half], heard[half - 4800 : -4800]))[: len(reply)]
+    over = heard[: len(reply)] + np.concatenate((np.zeros(half, np.float32), voice[half:]))
+    change = half // FRAME
+    assert in_a_row(missing(moved)[change // 2 : change]) < 3
+    assert missing(moved)[change : change + 12].count(True) >= 6
+    assert in_a_row(missing(over)[change // 2 :]) < 3
+
+
+def test_a_room_that_answers_for_long_says_nothing() -> None:
+    echo, reply = Echo(), babble(4.0, 1)
+    room = np.concatenate((ROOM, rooms.noise(2 * HEARD_RATE, -68.0)))
+    heard = echo_at(0.2, reply, room)
+    echo.play(reply, 0)
+    flags = [result.only_echo for result in clean(echo, heard)]
+    tail = range(int(4.3 * HEARD_RATE) // FRAME, int(4.9 * HEARD_RATE) // FRAME)
+    assert max(power(heard[n * FRAME : (n + 1) * FRAME]) for n in tail) > -60
+    assert all(flags[n] for n in tail)
 
 
 def test_a_stopped_reply_is_expected_no_more() -> None:

@@ -240,3 +240,38 @@ async def test_words_in_a_language_that_is_not_settled_are_not_built_on() -> Non
     for _ in range(2):
         await talk.transcripts.overhear(Rev(1, 0), 0, talk.tape.end)
     assert talk.deltas == "نعم نعم"
+
+
+@pytest.mark.parametrize(
+    ("second", "text"),
+    [
+        (Transcript("Schalte das Licht ein", "de", confidence=-0.3), "Schalte das Licht ein"),
+        (Transcript("Schalt", "de", confidence=-0.9), "Shall the swoon"),
+        (Transcript("", "de", confidence=-0.1), "Shall the swoon"),
+    ],
+)
+async def test_a_look_that_is_in_doubt_looks_for_other_languages(
+    second: Transcript, text: str
+) -> None:
+    talk = Talk()
+    talk.says(2, 1.0)
+    only = Languages(frozenset({"en", "de"}), frozenset({"en"}), "en")
+    talk.transcripts.expect(only)
+    talk.stt.answers = [Transcript("Shall the swoon", "en", confidence=-1.0), second]
+    understood = await talk.transcripts.glance(0, talk.tape.end)
+    assert understood is not None
+    assert understood.text == text
+    assert talk.stt.languages_asked == [only, Languages(allowed=only.allowed)]
+
+
+@pytest.mark.parametrize(("language", "confidence"), [("en", -1.0), (None, -0.3)])
+async def test_a_look_that_is_not_in_doubt_looks_once(
+    language: str | None, confidence: float
+) -> None:
+    talk = Talk()
+    talk.says(2, 1.0)
+    talk.transcripts.language = language
+    talk.stt.answers = [Transcript("Turn it on", "en", confidence=confidence)]
+    understood = await talk.transcripts.glance(0, talk.tape.end)
+    assert understood == ("Turn it on", confidence)
+    assert len(talk.stt.asked) == 1

@@ -15,7 +15,7 @@ import numpy as np
 
 from voice.audio import HEARD_RATE, Pcm
 from voice.echo_delay import EARLY, LATE, SPAN, Delay
-from voice.echo_filter import FRAME, PARTS, EchoFilter
+from voice.echo_filter import FRAME, PARTS, EchoFilter, Split
 from voice.echo_line import Line
 from voice.echo_suppressor import Suppressor
 
@@ -57,8 +57,18 @@ _SETTLING = 4
 _TIMES = 3
 """Comparisons in a row that have to find the same delay before it is believed."""
 
+_HIDDEN, _FADES = 0.006, 0.98
+"""A frame with less than this share of the loudest echo lately is the room's answer to it: it
+sounds on for longer than the filter reaches. Share of the loudest in the frame after it.
+"""
+
 _FAINT = 0.12
 """A frame that has lost all but this share of its power was echo."""
+
+_MISSED = 3
+"""So often in a row the echo is not what was expected until playback stalled, or the room changed;
+and so often it is again until that has been learnt.
+"""
 
 _SLIPPED = HEARD_RATE * 3 // 10
 """The client is so much off what was expected: expect something else."""
@@ -98,6 +108,18 @@ class Echo:
         self._checked = 0
         self._frames = 0
         self._resting = True
+        self._loudest = 0.0
+        """Power of the loudest frame of echo lately."""
+        self._missed = 0
+        """How often in a row the echo that was expected was missing,"""
+        self._again = 0
+        """and how often it was there."""
+        self._changed = False
+        """It was missing until now: the way to the microphone may be another."""
+        self._shifted = False
+        """The filter learnt it anew where it is now, which may be elsewhere than `lag` says."""
+        self._stopped = False
+        """What is expected was cut short; when it really ends is not known."""
 
     def play(self, pcm: Pcm, at: int) -> int:
         """`pcm` (16 kHz) goes out at sample `at`, to sound when what went before has sounded:
@@ -105,11 +127,13 @@ class Echo:
         """
         if at > self._line.end + HEARD_RATE // 5:
             self._doubt()
+        self._stopped = False
         return self._line.play(pcm, at)
 
     def stop(self, at: int) -> None:
         """What still waits to be played at sample `at` never sounds."""
         self._line.stop(at)
+        self._stopped = True
 
     def played(self, position: int, at: int) -> None:
         """At sample `at` the client says that it is playing what was expected at `position`.
@@ -131,7 +155,7 @@ class Echo:
             return Cleaned(frame, only_echo=False)
         self._heard.append(frame)
         self._line.forget(end - LATE - SPAN - (PARTS + 2) * FRAME)
-        loud = float(np.mean(np.square(frame))) > _LOUD
+        loud = _power(frame) > _LOUD * FRAME
         if loud and not self._sure:
             self._search(end)
         guarded = self._guard(end, loud=loud)
@@ -140,11 +164,20 @@ class Echo:
         if self._resting:
             self._align(at, self.lag)
             self._resting = False
-        cleaned = self._remove(frame, at, self.lag)
-        faint = float(np.sum(np.square(cleaned))) < _FAINT * float(np.sum(np.square(frame)))
+        cleaned, split = self._remove(frame, at, self.lag)
+        missing = self._miss(split.missing)
+        faint = self._is_faint(frame, cleaned, split)
         if loud and self._sure and not faint:
             self._check(end, self.lag)
-        return Cleaned(cleaned, guarded or faint or self._settling > 0)
+        return Cleaned(cleaned, guarded or faint or missing or self._settling > 0)
+
+    def _is_faint(self, frame: Pcm, cleaned: Pcm, split: Split) -> bool:
+        """Whether nothing but echo is known to be in the frame."""
+        echo, rest = _power(split.echo), _power(cleaned)
+        self._loudest = max(_FADES * self._loudest, echo)
+        answer = _HIDDEN * self._loudest
+        gone = echo < answer and rest < answer
+        return gone or rest < _FAINT * _power(frame) or _bright(cleaned) < _FAINT * _bright(frame)
 
     def _guard(self, end: int, *, loud: bool) -> bool:
         """Whether a frame is to be taken for echo, because too little is known yet."""
@@ -163,6 +196,27 @@ class Echo:
             self._waited = max(self._waited, _PATIENCE + 1.0)
         return settling or (loud and self._waited <= self._patience)
 
+    def _miss(self, missing: bool | None) -> bool:
+        """Whether the echo that was expected in a frame is missing; often in a row, it moved."""
+        if missing is None or self._stopped:
+            return False
+        if not self._sure:
+            self._again = 0 if missing else self._again + 1
+            if self._changed and self._again >= _MISSED:
+                self._trust()
+                self._changed, self._shifted = False, True
+            return False
+        self._missed = self._missed + 1 if missing else 0
+        if self._missed >= _MISSED:
+            self._doubt()
+            self._changed = True
+            self._filter.relearn()
+            self._suppressor.beware()
+            for sound in (self._heard, self._left):
+                while len(sound) > _MISSED:
+                    sound.popleft()
+        return missing
+
     def _rest(self) -> None:
         if not self._resting:
             self._resting = True
@@ -175,6 +229,7 @@ class Echo:
         self._waited = 0.0
         self._frames = 0
         self._candidate = None
+        self._missed = 0
         self._delay.reset()
 
     def _sounds(self, end: int) -> bool:
@@ -191,6 +246,9 @@ class Echo:
             self._trust()
         elif self._times >= _TIMES:
             self._move(lag, heard, line, end, due=end - FRAME)
+        else:
+            return
+        self._changed = False
 
     def _check(self, end: int, lag: int) -> None:
         """What is left should not sound like what is played; if it does, something has changed."""
@@ -238,10 +296,12 @@ class Echo:
             self._remaining.reset()
         self._sure = True
         self._candidate = None
+        self._missed = 0
 
     def _move(self, lag: int, heard: Pcm, line: Pcm, end: int, *, due: int) -> None:
         """The delay is another; `due` is the first sample that the filter has not gone over."""
-        first = self.lag is None
+        first = self.lag is None or self._shifted or self._changed
+        self._shifted = False
         if first:
             self._filter.expect(_ratio(heard, line, lag))
             self._patience = _PATIENCE
@@ -254,12 +314,12 @@ class Echo:
             self._align(due, lag)
             self._filter.restore()
 
-    def _remove(self, frame: Pcm, at: int, lag: int) -> Pcm:
+    def _remove(self, frame: Pcm, at: int, lag: int) -> tuple[Pcm, Split]:
         newest = at + FRAME - lag + _AHEAD
         line = self._line.read(newest - 2 * FRAME, newest)
-        split = self._filter.split(frame, line, learn=self._sure)
+        split = self._filter.split(frame, line, learn=self._sure or self._changed)
         self._left.append(split.left)
-        return self._suppressor.suppress(split)
+        return self._suppressor.suppress(split), split
 
     def _rehearse(self, end: int, lag: int) -> None:
         """Learn from what was heard while the delay was being found."""
@@ -279,3 +339,12 @@ def _ratio(heard: Pcm, line: Pcm, lag: int) -> float:
     """Power of what was heard over that of what was played then."""
     sounded = line[LATE - lag : LATE - lag + SPAN]
     return float(np.sum(np.square(heard))) / (float(np.sum(np.square(sounded))) + 1e-9)
+
+
+def _power(frame: Pcm) -> float:
+    return float(np.sum(np.square(frame)))
+
+
+def _bright(frame: Pcm) -> float:
+    """Power with the bass turned down, as a voice's is in the bands that tell it from others."""
+    return float(np.sum(np.square(np.diff(frame))))

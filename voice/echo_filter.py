@@ -29,6 +29,32 @@ _SMOOTHED = 0.8
 _GAIN_WANDERS = 0.02
 """Variance that the gain gains in a frame: from 1 to a fifth in about two."""
 
+_LOUD_ENOUGH = 3e-7
+"""Mean power of an expected echo that can be missed (-65 dB)."""
+
+_BASS = 6
+"""Bins of hum that are left aside."""
+
+_FLATTENED = 17
+"""Bins over which a spectrum is made even."""
+
+_HEARD = 0.7
+"""From this correlation on the echo is what was expected."""
+
+_SOFT, _FORGETS = 0.006, 0.99
+"""Less than this share of the loudest frame lately is no measure; share of that in the next."""
+
+_SURELY = 0.7
+"""The same for one that is not so many times what it may be off by."""
+
+_SHORT = 4.0
+"""But so many times what is heard was certainly expected."""
+
+_LIKE, _UNLIKE = 0.7, 0.4
+"""An echo is missing if it should have a correlation of at least the one with what is heard, and
+has less than the other's share of that. A voice over it lowers what it should have as well.
+"""
+
 _SOFTEST, _LOUDEST = 0.05, 1.3
 """Bounds of the gain: louder than learnt is learnt, not followed, and nothing is learnt from 0."""
 
@@ -36,11 +62,14 @@ _SOFTEST, _LOUDEST = 0.05, 1.3
 class Split(NamedTuple):
     """A frame taken apart: what is left, the echo that was taken out, and for each bin the power
     that the echo's estimate may be off by (of `FRAME` samples, in a transform of twice that).
+
+    `missing` says that the echo that was expected is not in there; None if that cannot be told.
     """
 
     left: Pcm
     echo: Pcm
     doubt: NDArray[np.float32]
+    missing: bool | None
 
 
 class EchoFilter:
@@ -55,18 +84,32 @@ class EchoFilter:
         self._known = False
         self._gain = 1.0
         self._gain_variance = 0.01
+        self._usual = 1.0
+        """The gain when the echo was last heard as expected."""
+        self._ratio = 1.0
+        """Power of the echo over that of the line, when it was first heard."""
+        self._loudest = 0.0
+        """Power of the loudest frame of echo lately."""
 
     def expect(self, ratio: float) -> None:
         """What is learnt is nothing or wrong: the echo has about `ratio` times the power of the
         line, less the later it comes.
         """
-        falling = np.exp2(-np.arange(PARTS, dtype=np.float32))[:, None] * min(ratio, 10.0)
+        self._ratio = min(ratio, 10.0, 2.0 * self._ratio if self._known else 10.0)
+        falling = np.exp2(-np.arange(PARTS, dtype=np.float32))[:, None] * self._ratio
         self._variance = np.maximum(self._variance * self._known, falling).astype(np.float32)
         self._known = True
 
+    def relearn(self) -> None:
+        """What was learnt is wrong: the echo has the same power, but may come from anywhere."""
+        self._variance[:] = 2.0 * self._ratio / PARTS
+        self._coefficients[:] = 0.0
+        self._others[:] = 1e-6
+        self.restore()
+
     def restore(self) -> None:
         """The volume is what it was when the filter was learnt, as far as one knows."""
-        self._gain = 1.0
+        self._gain = self._usual = 1.0
 
     def align(self, line: Pcm) -> None:
         """Another delay: `line` ends where the next frame's will begin, `(PARTS + 1) * FRAME`."""
@@ -86,6 +129,7 @@ class EchoFilter:
         power = np.square(np.abs(self._line))
         wavering = 0.5 * (power * self._variance).sum(axis=0)
         self._follow_gain(predicted, observed, 1.0 / (self._others + wavering))
+        missing = self._is_missing(predicted, observed, wavering)
         gain = self._gain
         scaled: Pcm = (gain * echo).astype(np.float32)
         rest = observed - gain * predicted
@@ -97,7 +141,37 @@ class EchoFilter:
         self._others = np.maximum(smoothed, 0.5 * beyond).astype(np.float32) + 1e-9
         if learn:
             self._learn(rest, power, doubt)
-        return Split(heard - scaled, scaled, doubt.astype(np.float32))
+        return Split(heard - scaled, scaled, doubt.astype(np.float32), missing)
+
+    def _is_missing(
+        self,
+        predicted: NDArray[np.complexfloating],
+        observed: NDArray[np.complexfloating],
+        wavering: NDArray[np.floating],
+    ) -> bool | None:
+        """Whether what was predicted is not in what was observed, of which it may be a part.
+
+        All of the spectrum counts alike, or one loud vowel would decide.
+        """
+        predicted, observed = predicted[_BASS:], observed[_BASS:]
+        power = float(np.mean(np.square(np.abs(predicted))))
+        self._loudest = max(power, _FORGETS * self._loudest)
+        if power < _LOUD_ENOUGH * FRAME:
+            return None
+        heard = np.square(np.abs(observed))
+        weight = 1.0 / (np.convolve(heard, np.full(_FLATTENED, 1 / _FLATTENED), "same") + 1e-6)
+        expected = self._usual * float(weight @ np.square(np.abs(predicted))) ** 0.5
+        whole = float(weight @ heard) ** 0.5
+        common = float(weight @ (observed * predicted.conj()).real) * self._usual
+        if expected < _LIKE * whole:
+            return None
+        soft = power < max(_SOFT * self._loudest, _SURELY * float(np.mean(wavering[_BASS:])))
+        if soft and expected < _SHORT * whole:
+            return None  # a tail, of which much may be wrong
+        if common >= _HEARD * expected * whole:
+            self._usual = self._gain
+            return False
+        return bool(common < _UNLIKE * min(expected, whole) * expected)
 
     def _learn(
         self,

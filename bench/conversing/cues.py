@@ -119,7 +119,7 @@ def prepare_cues(weights: Path, kept: Path, *, quick: bool) -> Cues:
     folder = corpus_folder()
     clips = {clip.name: clip for clip in read_manifest(folder)} if folder is not None else {}
     some = 2 if quick else None
-    speaker = _Speaker(weights, kept)
+    speaker = Speaker(weights, kept)
     return Cues(
         recorded=bool(clips),
         backchannels=[
@@ -151,7 +151,7 @@ def wire_rate(pcm: Pcm) -> Pcm:
     return resampled
 
 
-class _Speaker:
+class Speaker:
     """Kokoro, loaded when something has to be said that was not said in an earlier run."""
 
     def __init__(self, weights: Path, kept: Path) -> None:
@@ -205,14 +205,16 @@ def _noises(clips: dict[str, Clip], some: int | None) -> list[Cue]:
 def _commands(clips: dict[str, Clip], some: int | None) -> list[Cue]:
     if not clips:
         return []
-    whole = [
-        cue(name, "recorded", clips[name].text, wire_rate(clips[name].read()), SPEECH)
-        for name in RECORDED[:some]
-    ]
-    return whole + [_beginning(clips[name]) for name in ORDERS[:some]]
+    whole = [command(clips[name]) for name in RECORDED[:some]]
+    return whole + [beginning(clips[name]) for name in ORDERS[:some]]
 
 
-def _beginning(clip: Clip) -> Cue:
+def command(clip: Clip) -> Cue:
+    """A recording, whole."""
+    return cue(clip.name, "recorded", clip.text, wire_rate(clip.read()), SPEECH)
+
+
+def beginning(clip: Clip) -> Cue:
     """The first words of an order, cut where it is quietest."""
     pcm = wire_rate(clip.read())
     begin = voiced(pcm)[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -17,12 +17,70 @@ from bench.conversing.scoring import (
     word_errors,
 )
 
+SCENARIOS: Mapping[str, tuple[str, ...]] = {
+    "hears itself": ("echo",),
+    "mm-hm over a reply": ("backchannels",),
+    "talked over": ("interruptions", "draining", "plain"),
+    "cut off in mid-sentence": ("pauses",),
+    "words nobody heard": ("interruptions", "draining", "plain", "typed"),
+    "plays on after an interruption": ("interruptions", "draining", "plain", "typed"),
+    "silence and noise": ("phantoms",),
+    "first and last words": ("clipped",),
+    "push-to-talk is sacred": ("push_to_talk",),
+    "typed over speech": ("typed",),
+    "read aloud as written": ("reading",),
+    "silence while a tool runs": ("tools",),
+}
+"""What users of such systems complain of -> the groups that show it."""
+
+
+def scenarios(found: Found) -> list[str]:
+    """Whether each scenario that was played passed, and what did not."""
+    lines = []
+    for name, groups in SCENARIOS.items():
+        if not set(groups) & set(found.metrics):
+            continue
+        failed = failures(found, name)
+        told = f"FAILED: {', '.join(failed)}" if failed else "passed"
+        lines.append(f"{name:<34}{told}")
+    return lines
+
+
+def failures(found: Found, scenario: str) -> list[str]:
+    """What of a scenario is not as it must be."""
+    groups = SCENARIOS[scenario]
+    probes = [probe for probe in found.probes if probe.group in groups]
+    meant = [probe for probe in probes if probe.kind in INTERRUPTING]
+    match scenario:
+        case "hears itself":
+            failed = [f"{found.echo_ends} replies ended"] if found.echo_ends else []
+            failed += [f"{probe.name} did not end it" for probe in meant if not probe.ended]
+        case "mm-hm over a reply":
+            failed = [p.name for p in probes if p.ended and not p.resumed]
+        case "talked over":
+            failed = [probe.name for probe in meant if not probe.ended]
+        case "words nobody heard":
+            failed = [f"{words} words" for words in prefix_errors(probes)[0] if words]
+        case "plays on after an interruption":
+            failed = [f"{probe.words_after} words later" for probe in probes if probe.words_after]
+        case "silence and noise":
+            failed = [f"{text!r} of {name}" for text, name in found.phantoms if text.strip()]
+        case "first and last words":
+            asked = [one for one in found.asked if one.group in groups]
+            lost = clipped(asked)[1]
+            failed = [f"{lost} clipped"] if lost else []
+        case _:
+            failed = []
+    failed += [c.name for c in found.checks if c.group in groups and not c.passed]
+    return [*failed, *(error for error in found.errors if error.startswith(groups))]
+
 
 def tables(found: Found) -> str:
     """A table for each group that was played, and the summary."""
     groups = list(dict.fromkeys([*found.metrics, *(probe.group for probe in found.probes)]))
     parts = [part for group in groups if (part := _group(found, group))]
-    return "\n\n".join([*parts, "== summary\n" + "\n".join(summary(found))])
+    told = "== scenarios\n" + "\n".join(scenarios(found))
+    return "\n\n".join([*parts, told, "== summary\n" + "\n".join(summary(found))])
 
 
 def summary(found: Found) -> list[str]:
