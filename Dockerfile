@@ -15,7 +15,7 @@ FROM python:3.12-slim-bookworm
 RUN groupadd --gid 10001 vivavoce \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/vivavoce \
         --shell /usr/sbin/nologin vivavoce \
-    && install -d -o vivavoce -g vivavoce /var/lib/vivavoce /var/lib/vivavoce/models
+    && install -d -o vivavoce -g vivavoce /var/lib/vivavoce
 # Owned by root: the server cannot change its own code.
 COPY --from=build /opt/vivavoce /opt/vivavoce
 COPY deploy/ready.py /opt/vivavoce/ready.py
@@ -27,7 +27,7 @@ ENV PATH=/opt/vivavoce/bin:$PATH \
     VIVAVOCE_DATA_DIR=/var/lib/vivavoce
 WORKDIR /var/lib/vivavoce
 USER 10001:10001
-VOLUME /var/lib/vivavoce/models
+VOLUME /var/lib/vivavoce
 # The first start fetches 356 MB of weights; failures in the start period do not count.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=15m --start-interval=5s --retries=3 \
     CMD ["python", "/opt/vivavoce/ready.py"]

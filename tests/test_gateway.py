@@ -12,6 +12,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,11 @@ class Running:
 async def running(script: Script | None = None, **given: Any) -> AsyncIterator[Running]:
     """A server on a free port, its engines scripted."""
     script = script or Script().answers("Hello to you, my friend.")
+    if "data_dir" not in given:
+        with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            async with running(script, data_dir=Path(folder), **given) as server:
+                yield server
+        return
     listener = socket.create_server(("127.0.0.1", 0))
     config = Settings(**given)
     app = create_app(config)

@@ -233,8 +233,8 @@ def test_the_assistant_is_confined(compose: dict[str, Any], profile: str, image:
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     last = dict(instructions(image)[-1])
-    assert service["volumes"] == [f"models:{last['VOLUME']}"]
-    assert "models" in compose["volumes"]
+    assert service["volumes"] == [f"data:{last['VOLUME']}"]
+    assert "data" in compose["volumes"]
     # The server refuses other addresses, so nothing may be published.
     assert service["network_mode"] == "host"
     assert service["environment"]["VIVAVOCE_HOST"] == "127.0.0.1"

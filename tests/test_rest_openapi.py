@@ -42,7 +42,7 @@ def test_every_route_of_the_api_is_described() -> None:
 
 def test_the_document_is_one() -> None:
     schema = schemathesis.openapi.from_dict(document())
-    assert len(list(schema.get_all_operations())) == 9
+    assert len(list(schema.get_all_operations())) == 12
     schema.validate()
 
 

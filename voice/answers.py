@@ -225,8 +225,9 @@ class Answers:
         if reply.first_sent is None:
             reply.first_sent = now
             took = self._stamps.report(out.rev.turn, reply.stamps, reply.first_sent)
+            reply.took = {stage: round(value * 1000, 1) for stage, value in took.items()}
             if self._extended:
-                shown = {stage: round(value * 1000, 1) for stage, value in took.items()}
+                shown = dict(reply.took)
                 timings = wire.Timings(response_id=reply.id, turn=out.rev.turn, stages=shown)
                 self._outbox.put(Outgoing(timings, None))
         self._feed(ev.AudioSent(out.rev, int(out.seconds * HEARD_RATE)))

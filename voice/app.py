@@ -24,11 +24,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from chat.api.errors import refuse as api_refuse
+from chat.api.errors import request_id
 from chat.errors import ChatError
 from chat.prompts import INSTRUCTIONS
-from chat.providers import Message, ProviderOptions, load_provider
+from chat.providers import Message, ProviderOptions
+from chat.providers.config import read_providers
+from chat.providers.pool import Pool, load_pool, single_pool
 from voice import metrics, rest
 from voice.audio import HEARD_RATE, Pcm
 from voice.clauses import Clauses
@@ -37,6 +41,8 @@ from voice.errors import ConfigError, VoiceError
 from voice.gateway import Gateway
 from voice.guard import Guard, shown_error
 from voice.keys import Door, Keys
+from voice.library import Library, open_library
+from voice.passes import Credential
 from voice.rest.errors import refuse
 from voice.session import Engines
 from voice.settings import Settings
@@ -55,6 +61,8 @@ class Service:
         self.settings = settings
         self.say = say
         self.engines: Engines | None = None
+        self.library: Library | None = None
+        """Conversations, their API and what is done with them; open as long as the service runs."""
         self.wyoming: Any = None
         self.loaded: dict[str, dict[str, Any]] = {}
         """part -> engine, device, seconds"""
@@ -79,6 +87,8 @@ class Service:
             began = time.perf_counter()
             name, make = _loader(kind, settings)
             part = await asyncio.to_thread(make)
+            if isinstance(part, Pool):
+                pool, part = part, part.llm()
             await _warm(kind, part, settings)
             took = time.perf_counter() - began
             parts[kind] = part
@@ -91,6 +101,19 @@ class Service:
             self.wyoming = import_module("voice.wyoming").Wyoming(settings, engines)
             self.say(f"  Wyoming clients at {await self.wyoming.start()}")
         self.engines = engines
+        if self.library is not None:
+            self.library.pool = pool
+
+    async def open(self) -> None:
+        """Open the conversations. Raises `ChatError`."""
+        self.library = await open_library(self.settings, self._owner)
+        self.gateway.notebook = self.library.notebook
+        self.gateway.owner_of = self.door.keys.owner_of
+        self.gateway.llm_of = self.library.metered
+
+    def _owner(self, request: Request) -> str:
+        credential: Credential | None = request.scope.get("credential")
+        return self.door.keys.owner_of(credential.key_id if credential is not None else "")
 
     async def close(self) -> None:
         """Give back what the engines hold."""
@@ -98,6 +121,8 @@ class Service:
             await self.gateway.states.close()
         if self.wyoming is not None:
             await self.wyoming.close()
+        if self.library is not None:
+            await self.library.close()
         if self.engines is not None:
             await self.engines.llm.close()
 
@@ -114,15 +139,32 @@ _PARTS = {
 def _loader(kind: str, settings: Settings) -> tuple[str, Callable[[], Any]]:
     """The name of what is chosen for `kind`, and the blocking call that loads it."""
     if kind == "llm":
-        options = provider_options(settings)
-        provider = provider_name(settings)
-        shown = f"{provider} {options.model}".strip()
-        return shown, lambda: load_provider(provider, options)
+        return _models(settings)
     section = getattr(settings, kind)
     model = getattr(section, "model", "")
     threads = getattr(section, "threads", 1)
     engine = EngineOptions(settings.weights, settings.device, threads, model)
     return f"{section.engine} {model}".strip(), lambda: load_engine(kind, section.engine, engine)
+
+
+def _models(settings: Settings) -> tuple[str, Callable[[], Pool]]:
+    if settings.providers_file is None:
+        options, kind = provider_options(settings), provider_name(settings)
+        return f"{kind} {options.model}".strip(), lambda: single_pool(kind, options)
+    file = read_providers(settings.providers_file)
+    return ", ".join(file.providers), lambda: load_pool(
+        file, weights=settings.weights, device=settings.device, threads=settings.llm.threads
+    )
+
+
+def _fitted(settings: Settings) -> Settings:
+    """The settings, with the context of the model that the voice uses."""
+    if settings.providers_file is None:
+        return settings
+    file = read_providers(settings.providers_file)
+    tokens = file.providers[file.first].context_tokens
+    llm = settings.llm.model_copy(update={"context_tokens": tokens})
+    return settings.model_copy(update={"llm": llm})
 
 
 def provider_name(settings: Settings) -> str:
@@ -177,11 +219,18 @@ async def _warm(kind: str, part: Any, settings: Settings) -> None:
 
 def create_app(settings: Settings, say: Say = log.info) -> Starlette:
     """The ASGI application; its engines load in the background once it is started."""
-    service = Service(settings, say)
+    service = Service(_fitted(settings), say)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         app.state.service = service
+        try:
+            await service.open()
+        except ChatError as error:
+            service.failure = error.message
+            service.settled.set()
+            yield
+            return
         loading = asyncio.create_task(_load(service))
         try:
             yield
@@ -252,6 +301,8 @@ def _routes(service: Service) -> list[BaseRoute]:
         Route("/v1/voices", voices),
         Route("/v1/languages", languages),
         *rest.routes(service.rest),
+        Route("/api", ChatCore(service)),
+        Route("/api/{path:path}", ChatCore(service)),
         WebSocketRoute("/v1/realtime", service.gateway.serve),
         Mount("/", GZipMiddleware(Page(directory=str(files("web")), html=True))),
     ]
@@ -268,6 +319,21 @@ async def _no_such_thing(_: Request, error: Exception) -> Response:
     code = {404: "not_found", 405: "method_not_allowed"}.get(status, "invalid_request")
     shown = VoiceError(code.replace("_", " "), code=code)
     return JSONResponse(shown_error(shown, status), status, headers=headers)
+
+
+class ChatCore:
+    """What is below `/api`, once the conversations are open."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        answer: ASGIApp | None = self._service.library
+        if answer is None:
+            called = request_id(None)
+            answer = api_refuse(ChatError("not_ready", "the server is starting"), called)
+        await answer(scope, receive, send)
 
 
 class Page(StaticFiles):

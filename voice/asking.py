@@ -92,7 +92,7 @@ def glance(turn: Turn, now: int, voiced: int) -> list[ev.Action]:
         return []
     turn.glancing, turn.glanced_to = True, now
     rarely = 2 * RARELY if turn.in_noise else RARELY
-    turn.glance_at = voiced + max(AGAIN, min(voiced // 3, rarely))
+    turn.glance_at = voiced + max(AGAIN, min(voiced // 4, rarely))
     return [ev.Glance(turn.rev, turn.start, now)]
 
 

@@ -22,6 +22,7 @@ from voice import app
 from voice.ask import ask as ask_server
 from voice.ask import read_sound
 from voice.audio import SPOKEN_RATE, Pcm
+from voice.cli_chat import back_up, restore
 from voice.engines import EngineOptions, load_engine
 from voice.errors import ConfigError, VoiceError
 from voice.keys import SCOPES, Keys
@@ -150,12 +151,18 @@ _scopes = ", ".join(f"{scope} ({meaning})" for scope, meaning in SCOPES.items())
     type=click.Choice(list(SCOPES)),
     help=f"What it is good for; may be given several times, all of them if not: {_scopes}.",
 )
+@click.option(
+    "--owner",
+    default="",
+    help="Whose conversations it opens: keys of one owner share them. Its own, if not given; "
+    "`local` are those of a server without keys.",
+)
 @_data_dir
 @plainly
-def create_key(name: str, scopes: tuple[str, ...], data_dir: Path | None) -> None:
+def create_key(name: str, scopes: tuple[str, ...], owner: str, data_dir: Path | None) -> None:
     """Make a key for the program NAME and print it, this once."""
     kept = Keys(read_settings(data_dir=data_dir).keys_file)
-    key, text = kept.create(name, scopes or tuple(SCOPES))
+    key, text = kept.create(name, scopes or tuple(SCOPES), owner=owner)
     click.echo(f"{key.id} for {name!r}, good for: {', '.join(key.scopes)}", err=True)
     click.echo("Keep it; it is not stored here and cannot be shown again:", err=True)
     click.echo(text)
@@ -295,6 +302,9 @@ def write_sound(path: Path, pcm: Pcm) -> None:
     except (soundfile.LibsndfileError, OSError, TypeError, ValueError) as error:
         raise VoiceError(f"{path} cannot be written: {error}", code="cannot_write") from None
 
+
+main.add_command(back_up)
+main.add_command(restore)
 
 if __name__ == "__main__":
     main()

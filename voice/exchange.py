@@ -7,6 +7,7 @@ from collections.abc import Coroutine, Iterator
 from typing import Any, Protocol
 
 from voice.errors import BadEvent
+from voice.keeping import shot
 from voice.line import Line
 from voice.protocol import client, frames
 from voice.protocol import server as wire
@@ -49,8 +50,12 @@ def exchange(
         yield _keep(line, session, states)
 
 
-async def settle(line: Line, session: Session, states: States) -> None:
+async def settle(line: Line, session: Session, states: States | None) -> None:
     """The session has ended here; where that is because the server stops, not for good."""
+    if session.scribe is not None:
+        await session.scribe.write(last=True)
+    if states is None:
+        return
     if line.stopped:
         await _save(line, session, states)
     elif line.grace:
@@ -73,7 +78,7 @@ async def _keep(line: Line, session: Session, states: States) -> None:
 
 async def _save(line: Line, session: Session, states: States) -> None:
     # It is saved anew after a third of the time: so long it may have been there when we end.
-    await states.save(line.name, encode(session.shot(line.whose)), seconds=line.grace * 4 / 3)
+    await states.save(line.name, encode(shot(session, line.whose)), seconds=line.grace * 4 / 3)
 
 
 async def _receive(line: Line, session: Session) -> None:

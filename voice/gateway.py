@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,9 +13,13 @@ from msgspec import UNSET
 from msgspec.structs import replace
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from chat.notebook import Notebook
+from chat.providers import Llm
+from chat.storage import LOCAL_OWNER
 from voice import metrics
 from voice.errors import Overloaded, VoiceError
 from voice.exchange import States, exchange, settle
+from voice.keeping import recall, write_down
 from voice.line import Gone, Line, Wanted, wanted, whose
 from voice.passes import Credential, digest
 from voice.protocol import frames
@@ -54,6 +59,12 @@ class Gateway:
     def __init__(self, settings: Settings, engines: Callable[[], Engines | None]) -> None:
         self.settings = settings
         self._engines = engines
+        self.notebook: Notebook | None = None
+        """Where conversations are written down, if anywhere."""
+        self.owner_of: Callable[[str], str] = lambda _: LOCAL_OWNER
+        """The id of a key (empty: none was needed) -> who its conversations belong to."""
+        self.llm_of: Callable[[Llm, str], Llm] = lambda llm, _: llm
+        """The language model as its owner uses it."""
         self.states: States | None = None
         """Where sessions are kept too, if anywhere."""
         self.sessions: set[Session] = set()
@@ -148,14 +159,14 @@ class Gateway:
         line = self._line(socket, extended=extended, token=before.token if before else "")
         try:
             async with asyncio.timeout(limits.session_seconds), asyncio.TaskGroup() as group:
-                session = Session(engines, self.settings, group, extended=extended)
+                owner = self.owner_of(line.whose[0])
+                theirs = dataclasses.replace(engines, llm=self.llm_of(engines.llm, owner))
+                session = Session(theirs, self.settings, group, extended=extended)
                 self.sessions.add(session)
                 metrics.SESSIONS.inc()
-                if before is None:
-                    _begin(session, line, _given(socket, session.config))
-                else:
-                    await _greet(socket, wire.SessionResumed(received=0, restored=True))
-                    session.recall(before.snapshot)
+                if self.notebook is not None and extended:
+                    write_down(session, self.notebook, owner, group)
+                await _open(session, line, socket, before)
                 self._lines[line.name] = line
                 for going_on in exchange(line, session, self.states):
                     group.create_task(going_on)
@@ -173,7 +184,7 @@ class Gateway:
             if session is not None:
                 self.sessions.discard(session)
                 metrics.SESSIONS.dec()
-        if session is not None and self.states is not None:
+        if session is not None:
             await settle(line, session, self.states)
         if ending is not None:
             metrics.ERRORS.labels(ending.code).inc()
@@ -194,8 +205,13 @@ def _given(socket: WebSocket, config: SessionConfig) -> SessionConfig | None:
     return replace(config, kind="transcription", transcription=Transcription())
 
 
-def _begin(session: Session, line: Line, given: SessionConfig | None) -> None:
-    """Greet a client whose conversation begins."""
+async def _open(session: Session, line: Line, socket: WebSocket, before: Before | None) -> None:
+    """Greet a client whose conversation begins, or goes on from `before`."""
+    if before is not None:
+        await _greet(socket, wire.SessionResumed(received=0, restored=True))
+        await recall(session, before.snapshot)
+        return
+    given = _given(socket, session.config)
     ticket = wire.Resume(token=line.token, seconds=line.grace) if line.grace else UNSET
     shown = show(given or session.config, session.id)
     session.put(wire.SessionCreated(session=shown, resume=ticket))

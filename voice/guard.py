@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -17,6 +18,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chat.api.errors import request_id
 from voice.errors import VoiceError
 from voice.keys import Door
 from voice.passes import Credential
@@ -43,6 +45,7 @@ SCOPED = {
     "/v1/realtime": "realtime",
     "/v1/audio": "audio",
     "/v1/chat": "chat",
+    "/api/v1": "conversations",
     "/v1/models": "models",
     "/v1/voices": "models",
     "/v1/languages": "models",
@@ -243,8 +246,17 @@ async def _answer(scope: Scope, send: Send, status: int, error: VoiceError) -> N
         await send({"type": "websocket.close", "code": 1008, "reason": error.code})
         return
     extra = {"www-authenticate": "Bearer"} if status == 401 else {}
-    response = JSONResponse(shown_error(error, status), status, headers=HEADERS | extra)
+    response = JSONResponse(
+        _shown_at(scope["path"], error, status), status, headers=HEADERS | extra
+    )
     await response(scope, _nothing, send)
+
+
+def _shown_at(path: str, error: VoiceError, status: int) -> dict[str, Any]:
+    """The body of an error as the API at `path` has them."""
+    if path == "/api" or path.startswith("/api/"):
+        return {"code": error.code, "message": error.message, "request_id": request_id(None)}
+    return shown_error(error, status)
 
 
 def shown_error(error: VoiceError, status: int) -> dict[str, dict[str, str | None]]:

@@ -22,6 +22,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from chat.storage.records import LOCAL_OWNER
 from voice.errors import ConfigError, VoiceError
 from voice.passes import PASS_BYTES, Credential, Passes, digest
 
@@ -29,6 +30,7 @@ SCOPES = {
     "realtime": "the Realtime WebSocket, client secrets for it, and the page",
     "audio": "transcriptions and speech",
     "chat": "chat completions",
+    "conversations": "the conversations of the key's owner, over the chat API",
     "models": "what models, voices and languages there are",
     "metrics": "Prometheus metrics",
 }
@@ -50,6 +52,8 @@ class Key:
     sha256: str
     created: str
     revoked: str = ""
+    owner: str = ""
+    """Whose conversations its holder has; empty: the key's own."""
 
 
 class Keys:
@@ -73,7 +77,7 @@ class Keys:
             self._seen = seen
         return self._keys
 
-    def create(self, name: str, scopes: Iterable[str]) -> tuple[Key, str]:
+    def create(self, name: str, scopes: Iterable[str], *, owner: str = "") -> tuple[Key, str]:
         """A new key and the text to be given to its user, which is nowhere kept.
 
         Raises `ConfigError` for a scope there is not, or for none.
@@ -85,7 +89,7 @@ class Keys:
                 f"no such scope: {', '.join(unknown) or '(none)'}; known: {', '.join(SCOPES)}"
             )
         text = KEY_PREFIX + secrets.token_urlsafe(PASS_BYTES)
-        key = Key("key_" + secrets.token_hex(6), name, wanted, digest(text), _now())
+        key = Key("key_" + secrets.token_hex(6), name, wanted, digest(text), _now(), owner=owner)
         with self._changing() as keys:
             self._write([*keys, key])
         return key, text
@@ -111,6 +115,13 @@ class Keys:
     def stands(self, key_id: str) -> bool:
         """Whether the key of this id is good still."""
         return any(key.id == key_id and not key.revoked for key in self.all())
+
+    def owner_of(self, key_id: str) -> str:
+        """Who has the conversations of whoever shows this key; "local" where none is needed."""
+        if not key_id:
+            return LOCAL_OWNER
+        key = next((key for key in self.all() if key.id == key_id), None)
+        return (key and key.owner) or key_id
 
     @contextmanager
     def _changing(self) -> Iterator[tuple[Key, ...]]:

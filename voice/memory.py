@@ -28,6 +28,8 @@ class Memory:
         self.conversation = Conversation()
         self._limit = items
         self._text_chars = text_chars
+        self._replies: dict[str, Reply] = {}
+        """The replies behind the assistant's messages."""
         self._spoken: dict[str, Reply | None] = {}
         """Items with sound: the reply behind an assistant's message, None for a user's speech."""
         self.recordings = Recordings(RECORDED)
@@ -79,7 +81,23 @@ class Memory:
         """Take an item out; raises `ChatError` `item_not_found`."""
         self.conversation.delete(item_id)
         self._spoken.pop(item_id, None)
+        self._replies.pop(item_id, None)
         self.recordings.forget(item_id)
+
+    def reply(self, item_id: str) -> Reply | None:
+        """The reply that is behind an assistant's message, if it was made in this session."""
+        return self._replies.get(item_id)
+
+    def spoken(self, item_id: str) -> bool:
+        """Whether the item was spoken, by either side."""
+        return item_id in self._spoken
+
+    def clear(self) -> list[str]:
+        """Forget everything; returns the ids of what there was."""
+        ids = list(self.conversation.ids)
+        for item_id in ids:
+            self.forget(item_id)
+        return ids
 
     def recall(self, items: Iterable[ChatItem]) -> None:
         """The conversation so far, whose sound is gone."""
@@ -114,8 +132,10 @@ class Memory:
             item_id = str(item.id)
             if item_id not in self.conversation:
                 self.conversation.add(from_wire(item, text_chars=2**63))
-                if reply.spoken and isinstance(item, WireMessage):
-                    self._spoken[item_id] = reply
+                if isinstance(item, WireMessage):
+                    self._replies[item_id] = reply
+                    if reply.spoken:
+                        self._spoken[item_id] = reply
             elif isinstance(item, WireMessage) and not reply.cut:
                 self.conversation.set_text(item_id, reply.text)
 

@@ -11,6 +11,7 @@ from chat.errors import ChatError
 from voice import events as ev
 from voice.audio import HEARD_RATE
 from voice.errors import BadEvent
+from voice.keeping import attach
 from voice.planning import voiced
 from voice.protocol import client
 from voice.protocol import server as wire
@@ -68,6 +69,12 @@ async def _handle(session: Session, event: client.AnyClientEvent) -> None:  # no
             session.feed(ev.CancelRequested(playing=True), refers_to=event.event_id)
         case client.OutputPlayed():
             _played(session, event)
+        case client.ConversationAttach():
+            if not session.extended:
+                raise BadEvent(
+                    "only for clients of vivavoce.v1", code="unknown_event", param="type"
+                )
+            await attach(session, event.conversation_id, ephemeral=event.ephemeral)
 
 
 @contextmanager

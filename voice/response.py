@@ -7,7 +7,7 @@ deltas, then everything is closed from the inside out.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -81,6 +81,8 @@ class Reply:
     """How much of its text was heard when it was cut."""
     cut: bool = False
     """It was interrupted: its message is what was heard, and stays so."""
+    took: Mapping[str, float] = field(default_factory=dict)
+    """Milliseconds that each stage of it took, once it is audible."""
 
     def _audio_shape(self) -> dict[str, Any]:
         return {"format": show_format(self.plan.format), "voice": self.plan.voice}

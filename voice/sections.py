@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+from voice.pins import is_hash
 
 Seconds = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
 Threads = Annotated[int, Field(ge=1, le=256)]
@@ -241,6 +243,12 @@ class ResumeSettings(Section):
     )
 
 
+def _pin_hash(secret: SecretStr) -> SecretStr:
+    if (kept := secret.get_secret_value()) and not is_hash(kept):
+        raise ValueError("this is no hash that `python -m voice.pins` made")
+    return secret
+
+
 class KioskSettings(Section):
     """The page at `/kiosk`: an assistant that nobody tends."""
 
@@ -270,12 +278,65 @@ class KioskSettings(Section):
         description="After so long without a word or a touch the visitor's conversation is "
         "wiped, on the screen and on the server.",
     )
-    pin_hash: SecretStr = Field(
+    pin_hash: Annotated[SecretStr, AfterValidator(_pin_hash)] = Field(
         SecretStr(""),
-        pattern="^(scrypt:[0-9a-f]{32}:[0-9a-f]{64})?$",
         description="Hash of the operator's PIN to leave the kiosk; `echo 1234 | python -m "
-        "voice.rest.kiosk` makes one. Empty: the operator's gesture alone leaves it.",
+        "voice.pins` makes one. Empty: the operator's gesture alone leaves it.",
     )
+
+
+class StorageSettings(Section):
+    """Where conversations are kept, and their backups."""
+
+    url: SecretStr = Field(
+        SecretStr(""),
+        description="Database: `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/NAME`. Empty: "
+        "the file `vivavoce.db` in the data folder.",
+    )
+    undo_seconds: int = Field(
+        86_400,
+        ge=60,
+        description="How long a deleted conversation can be restored before it is gone for good.",
+    )
+    backup_hours: float = Field(
+        0.0,
+        ge=0,
+        le=8760,
+        allow_inf_nan=False,
+        description="Hours between the backups that are written to `backups` in the data folder; "
+        "0: none are.",
+    )
+    backup_keep: Count = Field(7, description="How many of those backups are kept.")
+    backup_passphrase: SecretStr = Field(
+        SecretStr(""),
+        description="Encrypts backups, those of `vivavoce backup` as well; whoever restores one "
+        "needs it. Empty: they are not encrypted.",
+    )
+
+
+class JobsSettings(Section):
+    """Titles, exports, backups and the like, which run in the background."""
+
+    url: SecretStr = Field(
+        SecretStr(""),
+        description="Redis or Valkey that shares them out among several servers on one database. "
+        "Empty: each server looks into the database by itself.",
+    )
+
+
+class MailSettings(Section):
+    """The server that takes e-mail; without a host none is sent."""
+
+    host: str = Field("", description="Its name.")
+    port: int = Field(587, ge=1, le=65_535, description="Its port.")
+    sender: str = Field("", description="Address that e-mail comes from.")
+    security: Literal["tls", "starttls", "none"] = Field(
+        "starttls",
+        description="`tls` from the first byte (usually port 465), `starttls` (587), or `none`, "
+        "for a server on this machine.",
+    )
+    user: str = Field("", description="Name to sign in with; empty: no sign-in.")
+    password: SecretStr = Field(SecretStr(""), description="Its password.")
 
 
 class LimitSettings(Section):

@@ -35,8 +35,8 @@ from voice.protocol import server as wire
 from voice.protocol.client import ResponseParams
 from voice.protocol.config import ServerVad, SessionConfig, show
 from voice.response import Plan
+from voice.scribe import Scribe
 from voice.settings import Settings
-from voice.snapshot import Snapshot, items_of
 from voice.stamps import Stamps
 from voice.transcripts import Transcripts
 from voice.work import Work
@@ -85,6 +85,8 @@ class Session:
             engines.vad, settings.vad, capacity=int(limits.buffer_seconds * HEARD_RATE)
         )
         self.dialog = Dialog(policy(self.config, settings, request_follows=extended))
+        self.scribe: Scribe | None = None
+        """Writes down what is said, where conversations are kept."""
         self.wish: ResponseParams | None = None
         """What the client asked of the next response, if anything special."""
         self._group = group
@@ -171,23 +173,6 @@ class Session:
     def revision(self) -> object:
         """Something else whenever there is more to be kept of the session."""
         return self.memory.conversation.changes, self.memory.reports, self.config
-
-    def shot(self, whose: tuple[str, str]) -> Snapshot:
-        """The session as another process can go on with it."""
-        return Snapshot(
-            session_id=self.id,
-            whose=whose,
-            config=self.config,
-            items=items_of(self.memory.heard()),
-            languages=self.transcripts.heard_before,
-        )
-
-    def recall(self, snapshot: Snapshot) -> None:
-        """Go on with a session that another process had."""
-        self.id = snapshot.session_id
-        self.memory.recall(snapshot.conversation)
-        self.transcripts.heard_before = list(snapshot.languages)
-        self.configure(snapshot.config)
 
     def put(self, event: wire.ServerEvent) -> None:
         """Send an event that belongs to no reply."""

@@ -23,11 +23,14 @@ from pydantic_settings import (
 
 from voice.errors import ConfigError
 from voice.sections import (
+    JobsSettings,
     KioskSettings,
     LimitSettings,
     LlmSettings,
+    MailSettings,
     ResumeSettings,
     Section,
+    StorageSettings,
     SttSettings,
     TtsSettings,
     TurnSettings,
@@ -71,6 +74,11 @@ class Settings(BaseSettings):
         description="Ask for an API key even where none was made; with one made, or on another "
         "address than loopback's, a key is asked for anyway.",
     )
+    providers_file: Path | None = Field(
+        None,
+        description="TOML file of several language models, in place of the section `llm`'s one: "
+        "see docs/providers.md.",
+    )
     speech_dir: Path | None = Field(
         None, description="Recorded speech with transcripts, for benchmarks and accuracy tests."
     )
@@ -82,6 +90,9 @@ class Settings(BaseSettings):
     wyoming: WyomingSettings = WyomingSettings()
     resume: ResumeSettings = ResumeSettings()
     kiosk: KioskSettings = KioskSettings()
+    storage: StorageSettings = StorageSettings()
+    jobs: JobsSettings = JobsSettings()
+    mail: MailSettings = MailSettings()
     limits: LimitSettings = LimitSettings()
 
     @property

@@ -28,6 +28,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     whose: tuple[str, str]
     config: SessionConfig
     items: list[tuple[str, dict[str, Any]]]
+    conversation_id: str | None = None
+    """Where it is stored, if it is."""
     languages: list[str]
     """Those of the conversation so far, the present one last."""
 

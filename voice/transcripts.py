@@ -16,6 +16,7 @@ from voice.errors import VoiceError
 from voice.events import Rev
 from voice.hearing import Hearing
 from voice.memory import Memory
+from voice.overlap import GUESSED, UNSURE
 from voice.plausible import believed
 from voice.protocol import server as wire
 from voice.tape import Tape
@@ -215,6 +216,14 @@ class Transcripts:
         with suppress(VoiceError):
             pcm = self._tape.read(start, end)
             heard = await self._stt.transcribe(pcm, language=self._known, urgent=False)
+            if self.language is None and (not heard.text or heard.confidence < UNSURE):
+                # In a brief utterance another language than expected sounds like nonsense, or
+                # like nothing, of which the recogniser may be sure.
+                anything = Languages(allowed=self.languages.allowed)
+                other = await self._stt.transcribe(pcm, language=anything, urgent=False)
+                least = max(heard.confidence, GUESSED) if heard.text else GUESSED
+                if other.text and other.confidence > least:
+                    heard = other
             return Understood(believed(heard, self._tape.speech(start, end)), heard.confidence)
         return None
 

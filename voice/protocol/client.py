@@ -49,6 +49,15 @@ class OutputPlayed(ClientEvent, tag="output_audio_buffer.played", frozen=True, k
     done: bool = False
 
 
+class ConversationAttach(ClientEvent, tag="conversation.attach", frozen=True, kw_only=True):
+    """Go on with a stored conversation, or (None) begin one that is stored from its first words on
+    (`vivavoce.v1`). An `ephemeral` one never touches the disk.
+    """
+
+    conversation_id: str | None = None
+    ephemeral: bool = False
+
+
 class ItemCreate(ClientEvent, tag="conversation.item.create", frozen=True, kw_only=True):
     item: Item
     previous_item_id: str | UnsetType | None = UNSET
@@ -107,6 +116,7 @@ AnyClientEvent = (
     | AudioClear
     | OutputClear
     | OutputPlayed
+    | ConversationAttach
     | ItemCreate
     | ItemRetrieve
     | ItemTruncate

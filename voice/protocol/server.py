@@ -356,7 +356,22 @@ class OutputCleared(ResponseEvent, tag="output_audio_buffer.cleared", frozen=Tru
     response_id: str
 
 
-EXTENSIONS = (SessionResumed, AudioWords, Timings, VoiceMissing, OutputCleared)
+class ConversationAttached(ServerEvent, tag="conversation.attached", frozen=True, kw_only=True):
+    """What is said is stored in this conversation (`vivavoce.v1` only); None: in a new one, whose
+    id is told in another such event once it has words.
+    """
+
+    conversation_id: str | None
+
+
+EXTENSIONS = (
+    SessionResumed,
+    ConversationAttached,
+    AudioWords,
+    Timings,
+    VoiceMissing,
+    OutputCleared,
+)
 """Events that only a client of `vivavoce.v1` has asked for."""
 
 _encoder = msgspec.json.Encoder()

@@ -8,6 +8,7 @@ from voice.rest.browser_session import look, sign_in, sign_out
 from voice.rest.catalogue import model, models
 from voice.rest.client_secrets import client_secrets
 from voice.rest.completions import completions
+from voice.rest.kiosk import beat, configuration, leave
 from voice.rest.openapi import openapi
 from voice.rest.service import Endpoint, Handle, Rest
 from voice.rest.speech import speech
@@ -23,6 +24,9 @@ _ROUTES: tuple[tuple[str, str, Handle], ...] = (
     ("GET", "/v1/browser_session", look),
     ("POST", "/v1/browser_session", sign_in),
     ("DELETE", "/v1/browser_session", sign_out),
+    ("GET", "/v1/kiosk", configuration),
+    ("POST", "/v1/kiosk/beat", beat),
+    ("POST", "/v1/kiosk/exit", leave),
     ("GET", "/v1/models", models),
     ("GET", "/v1/models/{model:path}", model),
     ("GET", "/openapi.json", openapi),

@@ -16,6 +16,8 @@ STATUS = {
     "engine_failed": 500,
     "internal_error": 500,
     "missing_scope": 403,
+    "wrong_pin": 403,
+    "too_many_attempts": 429,
     "model_not_found": 404,
     "body_too_large": 413,
     "llm_unreachable": 502,

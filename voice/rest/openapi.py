@@ -17,13 +17,14 @@ from voice.keys import SCOPES
 from voice.rest.client_secrets import ClientSecretRequest
 from voice.rest.completions import CompletionRequest
 from voice.rest.encoding import MEDIA_TYPES
+from voice.rest.kiosk import Beat, Exit
 from voice.rest.service import Rest
 from voice.rest.speech import SpeechRequest
 from voice.rest.transcriptions import TranscriptionFields
 
 Json = dict[str, Any]
 
-_REQUESTS = (TranscriptionFields, SpeechRequest, CompletionRequest, ClientSecretRequest)
+_REQUESTS = (TranscriptionFields, SpeechRequest, CompletionRequest, ClientSecretRequest, Beat, Exit)
 
 
 async def openapi(rest: Rest, request: Request) -> Response:
@@ -113,6 +114,27 @@ def _paths() -> Json:
                 ("delete", "signOut", "Make the cookie worthless"),
             )
         },
+        "/v1/kiosk": {
+            "get": _operation(
+                "kiosk", "What the operator has set", None, {"application/json": _ref("Kiosk")}
+            )
+        },
+        "/v1/kiosk/beat": {
+            "post": _operation(
+                "kioskBeat",
+                "A kiosk's sign of life",
+                _json("Beat"),
+                {"application/json": _ref("Alive")},
+            )
+        },
+        "/v1/kiosk/exit": {
+            "post": _operation(
+                "leaveKiosk",
+                "Whether this PIN opens the kiosk",
+                _json("Exit"),
+                {"application/json": _ref("Left")},
+            )
+        },
         "/v1/realtime/client_secrets": {
             "post": _operation(
                 "mintClientSecret",
@@ -186,6 +208,9 @@ _ANSWERS: Json = {
     ),
     "Model": _MODEL,
     "ModelList": _object(object={"const": "list"}, data={"type": "array", "items": _MODEL}),
+    "Kiosk": _object(locked={"type": "boolean"}, idle_seconds={"type": "number"}),
+    "Alive": _object(alive={"const": True}),
+    "Left": _object(left={"const": True}),
     "BrowserSession": _object(signed_in={"type": "boolean"}),
     "ClientSecret": _object(value=_TEXT, expires_at=_WHOLE, session={"type": "object"}),
 }
