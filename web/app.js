@@ -1,289 +1,290 @@
 // @ts-check
-/** The page put together: events in, sound and words out. */
+/** The page put together: a conversation, the document it is shown in, and the ways to steer it. */
 
+import { applyColours, applyLanguage, followSystem } from "./appearance.js";
 import { createAura } from "./aura.js";
-import { bindMessageBox, bindSettings, bindTalkControls } from "./controls.js";
-import { EMPTY, reduce } from "./conversation.js";
+import { createClient } from "./client.js";
+import { commandsFor } from "./commands.js";
+import { bindMessageBox, bindTalkControls } from "./controls.js";
 import { offerDiagnostics } from "./diagnostics.js";
-import { languageName } from "./messages.js";
-import { MicrophoneError, audioAllowed, openMicrophone } from "./microphone.js";
-import { phaseOf } from "./phase.js";
-import { createReplies } from "./replies.js";
-import { connect } from "./session.js";
-import { fetchChoices, loadSettings, saveSettings, sessionUpdate } from "./settings.js";
+import { createHeadset } from "./headset.js";
+import { languageName, message } from "./messages.js";
+import { bindPreferences } from "./preferences.js";
+import { fetchChoices, loadSettings, saveSettings } from "./settings.js";
 import { bindSignIn } from "./signin.js";
-import { createSpeaker } from "./speaker.js";
-import { createTalk } from "./talk.js";
-import { createView, fillMessages, findElements } from "./view.js";
+import { createTurns } from "./turns.js";
+import { createView, fillMeter, fillMessages, findElements, visible } from "./view.js";
+import { registerWorker } from "./worker.js";
 
-/** Answers to a race that is nobody's fault: the reply had just ended, the tap was empty. */
-const HARMLESS = new Set(["input_audio_buffer_commit_empty", "response_cancel_not_active"]);
+/** @typedef {import("./view.js").Mode} Mode */
+
+const settings = loadSettings();
+applyColours(settings);
+await applyLanguage(settings.pageLanguage);
+fillMessages();
 
 const elements = findElements();
-fillMessages();
 const view = createView(elements);
-const settings = loadSettings();
-const canTalk = audioAllowed();
-
-let conversation = EMPTY;
-/** @type {"connecting" | "online" | "offline"} */
-let line = "connecting";
-let microphoneLevel = 0;
-let speakerLevel = 0;
-/** @type {Promise<import("./microphone.js").Microphone> | null} */
-let microphone = null;
-let microphoneOpen = false;
+/** @type {Mode} */
+let mode = settings.mode === "text" ? "text" : "hold";
 /** Languages that no voice speaks, as far as the user was told. @type {Set<string>} */
 const voiceless = new Set();
-/** @type {ReturnType<typeof phaseOf>} */
-let phase = "connecting";
 
-const speaker = createSpeaker({
-  onPlayed({ itemId, ms, done }) {
-    const report = { item_id: itemId, audio_end_ms: ms, done };
-    session.send({ type: "output_audio_buffer.played", ...report });
-    dispatch({ type: "local.played", ...report });
+const client = createClient(
+  {
+    changed: refresh,
+    show: showConversation,
+    notify: view.notify,
+    settle: view.settle,
+    greeted() {
+      view.settle("notice.server_lost", "notice.server_unreachable", "notice.server_full");
+      view.settle("notice.server_refused", "notice.not_connected");
+      void door.look();
+      if (!offered) void loadChoices();
+    },
+    lost(reason) {
+      if (!door.asking) view.notify(`notice.${reason}`);
+      void door.look().then((answer) => answer === "locked" && view.settle(`notice.${reason}`));
+    },
+    voiceMissing(language) {
+      // Said once for each language.
+      if (voiceless.has(language)) return;
+      voiceless.add(language);
+      view.notify("notice.voice_missing", { values: { language: languageName(language) } });
+    },
   },
-  onLevel(level) {
-    speakerLevel = level;
-    refresh();
-  },
-});
-
-const replies = createReplies(speaker);
-
-const talk = createTalk({
-  send: (event) => session.send(event),
-  sendAudio: (samples) => session.sendAudio(samples),
-  openMicrophone: startMicrophone,
-  drainMicrophone: async () => (await microphone)?.drain(),
-  stopPlayback: () => speaker.stop(),
-  replying: () => conversation.response !== null || conversation.awaiting,
-  sounding: () => speaker.sounding,
-  dropReply() {
-    replies.drop(conversation);
-    dispatch({ type: "local.dropped" });
-  },
-  configure,
-  asked: () => dispatch({ type: "local.asked" }),
-  notify: (notice) => view.notify(`notice.${notice}`, { passing: true }),
-  fail(error) {
-    const code = error instanceof MicrophoneError ? error.code : "microphone_failed";
-    if (!(error instanceof MicrophoneError)) console.error(error);
-    view.notify(`notice.${code}`);
-  },
-  changed: refresh,
-});
-
-const socketUrl = new URL("/v1/realtime", location.href);
-socketUrl.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-const session = connect({ url: socketUrl.href, onEvent: receive, onLost: lose });
+  { settings },
+);
+const { talk, speaker, session, canTalk } = client;
 const door = bindSignIn(elements, { onSignedIn: () => session.retry() });
+const aura = createAura(elements.aura, () => ({ phase: client.phase, level: shownLevel() }));
+const headset = createHeadset(toggleTalk);
 
-/** @param {import("./protocol.js").WireEvent} event */
-function receive(event) {
-  replies.hear(event, conversation);
-  switch (event.type) {
-    case "response.output_audio.delta":
-      if (speaker.blocked) view.notify("notice.sound_blocked");
-      return;
-    case "session.created":
-      greet();
-      break;
-    case "response.done":
-      if (event.response.status === "failed") view.notify("notice.reply_failed");
-      break;
-    case "response.voice_missing":
-      missVoice(event["language"]);
-      break;
-    case "error":
-      complain(event["error"]);
-      break;
-  }
-  dispatch(event);
+const turns = createTurns(elements, {
+  copy: (text) => void copy(text),
+  replay(id) {
+    client.unlock();
+    client.replay(id);
+  },
+  resend(id, text) {
+    client.unlock();
+    void client.resend(id, text);
+  },
+  regenerate(id) {
+    client.unlock();
+    void client.regenerate(id);
+  },
+});
+
+/** @param {import("./conversation.js").Conversation} conversation */
+function showConversation({ items }) {
+  document.body.toggleAttribute("data-empty", items.length === 0);
+  elements.empty.hidden = items.length > 0;
+  turns.show(items, { announce: !settings.speakReplies || !canTalk });
 }
 
-function greet() {
-  line = "online";
-  view.settle("notice.server_lost", "notice.server_unreachable", "notice.server_full");
-  view.settle("notice.server_refused", "notice.not_connected");
-  configure();
-  void door.look();
-  if (choices.voices.length === 0) void loadChoices();
-}
-
-/** @param {Parameters<Parameters<typeof connect>[0]["onLost"]>[0]} reason */
-function lose(reason) {
-  line = "offline";
-  talk.abandon();
-  speaker.finish();
-  if (!door.asking) view.notify(`notice.${reason}`);
-  void door.look().then((answer) => answer === "locked" && view.settle(`notice.${reason}`));
-  dispatch({ type: "local.lost" });
-}
-
-/** @param {{ code?: string, message: string }} error */
-function complain({ code, message }) {
-  if (code && HARMLESS.has(code)) return;
-  view.notify("notice.server_error", { values: { message } });
-}
-
-/** Said once for each language. @param {string} language */
-function missVoice(language) {
-  if (voiceless.has(language)) return;
-  voiceless.add(language);
-  view.notify("notice.voice_missing", { values: { language: languageName(language) } });
-}
-
-function configure() {
-  const { languages } = navigator;
-  const mode = { handsFree: talk.handsFree, canPlay: canTalk, languages };
-  session.send(sessionUpdate(settings, mode));
-}
-
-/** Open the microphone, or find it open. Called inside a gesture. */
-async function startMicrophone() {
-  if (!canTalk) throw new MicrophoneError("insecure_origin");
-  microphone ??= speaker.unlock().then((context) =>
-    openMicrophone(context, {
-      onFrame(samples, level) {
-        microphoneLevel = level;
-        talk.hear(samples);
-        refresh();
-      },
-      onLost() {
-        microphone = null;
-        microphoneOpen = false;
-        microphoneLevel = 0;
-        talk.abandon();
-        void talk.setHandsFree(false);
-        view.notify("notice.microphone_lost");
-        refresh();
-      },
-    }),
-  );
+/** @param {string} text */
+async function copy(text) {
   try {
-    await microphone;
-    microphoneOpen = true;
-    view.settle("notice.microphone_denied", "notice.microphone_missing", "notice.microphone_busy");
-    view.settle("notice.microphone_failed", "notice.microphone_lost");
-  } catch (error) {
-    microphone = null;
-    throw error;
+    await navigator.clipboard.writeText(text);
+    view.notify("turn.copied", { passing: true });
+  } catch {
+    view.notify("notice.copy_failed", { passing: true });
   }
-}
-
-/** @param {import("./protocol.js").WireEvent} event */
-function dispatch(event) {
-  const before = conversation;
-  conversation = reduce(conversation, event);
-  if (conversation.items !== before.items) {
-    view.showConversation(conversation.items, { announce: !settings.speakReplies || !canTalk });
-  }
-  refresh();
-}
-
-/** What the eye sees of a level: -55 dB is nothing, -5 dB and louder all. @param {number} rms */
-function visible(rms) {
-  return rms > 0 ? Math.max(0, Math.min(1, (20 * Math.log10(rms) + 55) / 50)) : 0;
 }
 
 function shownLevel() {
-  return visible(phase === "speaking" ? speakerLevel : talk.streaming ? microphoneLevel : 0);
+  const { microphone, speaker: sound } = client.levels;
+  return visible(client.phase === "speaking" ? sound : talk.streaming ? microphone : 0);
 }
-
-const aura = createAura(elements.aura, () => ({ phase, level: shownLevel() }));
 
 let shown = "";
 function refresh() {
-  phase = phaseOf({
-    line,
-    held: talk.held && microphoneOpen,
-    handsFree: talk.handsFree,
-    level: microphoneLevel,
-    userSpeaking: conversation.userSpeaking,
-    playing: speaker.playing,
-    answering: conversation.response !== null || conversation.awaiting,
-  });
   view.showLevel(shownLevel());
+  turns.follow(client.position);
+  if (elements.settings.open) {
+    fillMeter(elements.levelMicrophone, visible(client.levels.microphone));
+    fillMeter(elements.levelSpeaker, visible(client.levels.speaker));
+  }
+  const { phase, busy } = client;
   const { held, handsFree } = talk;
-  elements.handsFree.checked = handsFree;
-  const now = `${phase} ${held} ${handsFree}`;
+  if (mode === "free" && !handsFree && !starting) mode = "hold";
+  const now = `${phase} ${held} ${mode} ${busy} ${elements.box.value.trim() !== ""}`;
   if (now === shown) return aura.wake();
   shown = now;
-  view.showPhase({ phase, handsFree, held, canTalk });
+  view.showPhase({ phase, mode, held, busy, canTalk, phrase: settings.wakePhrase });
+  showMode();
+  showSend();
   aura.refresh();
 }
 
-/** Wake the sound, inside a gesture. Replies are still written if that fails. */
-function unlock() {
-  if (!canTalk) return;
-  speaker.unlock().catch((error) => {
-    console.error(error);
-    view.notify("notice.sound_failed");
-  });
+function showMode() {
+  for (const input of elements.modes.querySelectorAll("input")) input.checked = input.value === mode;
+  const hint = mode === "text" ? "conversation.empty.text" : "conversation.empty";
+  elements.emptyHint.textContent = message(hint);
+}
+
+/** The round button beside the box sends what is in it, or else stops the reply. */
+function showSend() {
+  const does = elements.box.value.trim() ? "send" : client.busy ? "stop" : "nothing";
+  elements.send.dataset["does"] = does;
+  elements.send.setAttribute("aria-label", message(does === "stop" ? "text.stop" : "text.send"));
+}
+
+let starting = false;
+/** Talk in another way; the conversation goes on. @param {Mode} wanted */
+async function setMode(wanted) {
+  mode = wanted;
+  starting = wanted === "free";
+  refresh();
+  if (wanted !== "text") client.unlock();
+  await talk.setHandsFree(wanted === "free");
+  starting = false;
+  if (wanted === "text") await client.closeMicrophone();
+  if (wanted !== "free") settings.mode = wanted;
+  saveSettings(settings);
+  refresh();
 }
 
 /** In hands-free the button ends what goes on: the reply, else the listening. */
 function press() {
   if (!canTalk) return view.notify("notice.insecure_origin");
-  if (line !== "online") return view.notify("notice.not_connected", { passing: true });
-  unlock();
+  if (client.line !== "online") return view.notify("notice.not_connected", { passing: true });
+  client.unlock();
   if (!talk.handsFree) return talk.press();
-  if (speaker.sounding || conversation.response) void talk.stopReply();
-  else void talk.setHandsFree(false);
+  if (client.busy) void talk.stopReply();
+  else talk.setMuted(!talk.muted);
+}
+
+/** One button, without a release: a headset's. */
+function toggleTalk() {
+  if (talk.held) void talk.release();
+  else press();
 }
 
 bindTalkControls(elements.talk, {
   press,
   release: () => void talk.release(),
   stop: () => void talk.stopReply(),
+  byKey: () => mode !== "text",
 });
-bindMessageBox(elements.form, elements.box, (text) => {
-  if (settings.speakReplies) unlock();
-  return talk.say(text);
+bindMessageBox(elements.form, elements.box, {
+  say(text) {
+    if (settings.speakReplies) client.unlock();
+    return talk.say(text);
+  },
+  stop: () => void talk.stopReply(),
+  editLast: () => turns.editLast(),
+  typed: showSend,
+});
+elements.modes.addEventListener("change", ({ target }) => {
+  if (target instanceof HTMLInputElement) void setMode(/** @type {Mode} */ (target.value));
+});
+elements.clear.addEventListener("click", () => void clear());
+
+async function clear() {
+  await client.clear();
+  elements.box.focus();
+}
+
+const preferences = bindPreferences(elements, settings, (changed) => {
+  saveSettings(settings);
+  if (changed === "pageLanguage") return void relabel();
+  if (changed === "theme" || changed === "contrast") return recolour();
+  if (changed === "headset") return void headset.use(settings.headset);
+  if (changed === "speaker") return speaker.useDevice(settings.speaker);
+  if (["microphone", "echo", "noise", "gain"].includes(changed)) return void reopen();
+  client.configure();
+  refresh();
 });
 
-bindSettings(elements.settings);
+/** Another microphone, or the same one treated otherwise. */
+async function reopen() {
+  if (!client.microphoneOpen) return;
+  const free = talk.handsFree;
+  await talk.setHandsFree(false);
+  await client.closeMicrophone();
+  if (free) await setMode("free");
+}
 
-/** @type {Awaited<ReturnType<typeof fetchChoices>>} */
-let choices = { voices: [], defaultVoice: "", languages: [] };
+function recolour() {
+  applyColours(settings);
+  aura.refresh();
+}
+
+async function relabel() {
+  await applyLanguage(settings.pageLanguage);
+  fillMessages();
+  preferences.show();
+  turns.redraw();
+  shown = "";
+  refresh();
+}
+
+let offered = false;
 async function loadChoices() {
-  choices = await fetchChoices();
-  view.showSettings(settings, choices);
+  const choices = await fetchChoices();
+  offered = choices.voices.length > 0;
+  preferences.offer(choices);
 }
-view.showSettings(settings, choices);
+preferences.show();
 
-elements.handsFree.addEventListener("change", () => {
-  unlock();
-  void talk.setHandsFree(elements.handsFree.checked).then(refresh);
-});
-for (const control of [elements.voice, elements.language, elements.speakReplies]) {
-  control.addEventListener("change", () => {
-    settings.voice = elements.voice.value;
-    settings.language = elements.language.value;
-    settings.speakReplies = elements.speakReplies.checked;
-    saveSettings(settings);
-    configure();
-  });
+async function openCommands() {
+  if (elements.palette.open) return elements.palette.close();
+  const { openPalette } = await import("./palette.js");
+  const spoken = client.conversation.items.findLast(({ role }) => role === "assistant");
+  openPalette(
+    elements.palette,
+    commandsFor({
+      settings,
+      last: spoken,
+      busy: client.busy,
+      empty: client.conversation.items.length === 0,
+      setMode: (wanted) => void setMode(wanted),
+      stop: () => void talk.stopReply(),
+      write: () => elements.box.focus(),
+      clear: () => void clear(),
+      copy: (text) => void copy(text),
+      replay: (id) => client.replay(id),
+      regenerate: (id) => void client.regenerate(id),
+      openSettings: preferences.open,
+      choose(name, value) {
+        Object.assign(settings, { [name]: value });
+        saveSettings(settings);
+        preferences.show();
+        if (name === "pageLanguage") void relabel();
+        else if (name === "speakReplies") client.configure();
+        else recolour();
+      },
+    }),
+  );
 }
+elements.openPalette.addEventListener("click", () => void openCommands());
+document.addEventListener("keydown", (event) => {
+  if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.altKey) return;
+  event.preventDefault();
+  if (!elements.settings.open) void openCommands();
+});
 
 // iOS suspends sound on its own, and a reply may have come before the first touch.
 document.addEventListener("pointerdown", () => {
-  if (!speaker.sounding) return;
-  unlock();
-  view.settle("notice.sound_blocked");
+  if (settings.headset) void headset.use(true);
+  if (!speaker.sounding && !client.microphoneOpen) return;
+  client.unlock();
+  view.settle("notice.sound_blocked", "notice.sound_interrupted");
 });
 window.addEventListener("online", () => session.retry());
 document.addEventListener("visibilitychange", () => !document.hidden && session.retry());
+followSystem(recolour);
 
 if (!canTalk) view.notify("notice.insecure_origin");
-elements.settings.open = window.matchMedia("(min-width: 60rem) and (min-height: 46rem)").matches;
 offerDiagnostics(() => ({
-  phase,
-  conversation,
+  phase: client.phase,
+  mode,
+  conversation: client.conversation,
   speaker: speaker.counters,
-  stale: replies.stale,
+  stale: client.replies.stale,
   unsent: session.dropped,
 }));
 refresh();
+registerWorker();

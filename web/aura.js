@@ -1,16 +1,17 @@
 // @ts-check
 /**
- * The living ring around the talk button: its size is the level, its colour and movement the phase.
+ * The living orb around the talk button: its size is the level, its colour and movement the phase.
  * Colours come from the stylesheet. It is drawn only while something moves.
  */
 
-const POINTS = 120;
+const POINTS = 96;
 const LAYERS = [
-  { lobes: 3, speed: 0.7, reach: 1, alpha: 0.2 },
-  { lobes: 5, speed: -0.45, reach: 0.7, alpha: 0.3 },
-  { lobes: 2, speed: 0.3, reach: 0.42, alpha: 0.45 },
+  { lobes: 3, speed: 0.55, reach: 1, alpha: 0.16 },
+  { lobes: 4, speed: -0.4, reach: 0.72, alpha: 0.24 },
+  { lobes: 2, speed: 0.3, reach: 0.44, alpha: 0.4 },
 ];
-const STILL = new Set(["ready", "offline"]);
+/** Nothing goes on: the orb stands still, and no frame is drawn. */
+const STILL = new Set(["ready", "offline", "muted"]);
 
 /**
  * @param {HTMLCanvasElement} canvas a square around the button
@@ -19,27 +20,32 @@ const STILL = new Set(["ready", "offline"]);
 export function createAura(canvas, look) {
   const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
-  const dark = window.matchMedia("(prefers-color-scheme: dark)");
   let level = 0;
   let frame = 0;
   let colour = "";
+  /** Set when a frame is wanted although nothing moves. */
+  let stale = true;
 
   /** @param {number} now ms */
   function draw(now) {
     frame = 0;
     const { phase, level: target } = look();
-    level += (target - level) * (target > level ? 0.45 : 0.12);
+    level += (target - level) * (target > level ? 0.4 : 0.1);
     fit();
+    if (stale) colour = getComputedStyle(canvas).color;
+    stale = false;
     const size = canvas.clientWidth;
-    const inner = size * 0.31;
-    const room = size * 0.18;
+    const inner = size * 0.27;
+    const room = size * 0.2;
     const time = calm.matches ? 0 : now / 1000;
     pen.clearRect(0, 0, size, size);
-    pen.fillStyle = pen.strokeStyle = colour;
-    if (phase === "thinking" || phase === "connecting") orbit(size, inner + room * 0.3, time);
+    pen.fillStyle = colour;
+    if (phase === "thinking" || phase === "connecting") orbit(size, inner + room * 0.32, time);
     else if (phase !== "offline") {
-      const breath = STILL.has(phase) || calm.matches ? 0.1 : 0.1 + 0.04 * Math.sin(time * 1.6);
-      for (const layer of LAYERS) blob(size, inner, room, time, layer, breath);
+      const moves = !STILL.has(phase) && !calm.matches;
+      const breath = moves ? 0.12 + 0.05 * Math.sin(time * 1.4) : 0.12;
+      const strength = phase === "asleep" || phase === "muted" ? 0.55 : 1;
+      for (const layer of LAYERS) blob(size, inner, room, time, layer, breath, strength);
     }
     const moving = calm.matches ? Math.abs(target - level) > 0.005 : !STILL.has(phase);
     if (moving || (level > 0.005 && target === 0)) wake();
@@ -52,19 +58,23 @@ export function createAura(canvas, look) {
    * @param {number} time
    * @param {typeof LAYERS[number]} layer
    * @param {number} breath
+   * @param {number} strength
    */
-  function blob(size, inner, room, time, layer, breath) {
-    pen.globalAlpha = layer.alpha;
+  function blob(size, inner, room, time, layer, breath, strength) {
+    pen.globalAlpha = layer.alpha * strength;
     pen.beginPath();
-    const base = inner + room * (0.12 + breath + level * 0.58) * layer.reach;
-    for (let i = 0; i <= POINTS; i++) {
+    const middle = size / 2;
+    const base = inner + room * (0.16 + breath + level * 0.6) * layer.reach;
+    const swing = room * layer.reach * (calm.matches ? 0 : 0.035 + level * 0.11);
+    for (let i = 0; i < POINTS; i++) {
       const angle = (i / POINTS) * 2 * Math.PI;
       const wave =
         Math.sin(angle * layer.lobes + time * layer.speed * 4) +
         0.5 * Math.sin(angle * (layer.lobes + 2) - time * layer.speed * 2.5);
-      const radius = base + wave * room * layer.reach * (0.015 + (calm.matches ? 0 : level * 0.1));
-      pen.lineTo(size / 2 + radius * Math.cos(angle), size / 2 + radius * Math.sin(angle));
+      const radius = base + wave * swing;
+      pen.lineTo(middle + radius * Math.cos(angle), middle + radius * Math.sin(angle));
     }
+    pen.closePath();
     pen.fill();
     pen.globalAlpha = 1;
   }
@@ -76,15 +86,16 @@ export function createAura(canvas, look) {
    * @param {number} time
    */
   function orbit(size, radius, time) {
-    const steps = 48;
+    const steps = 60;
     for (let i = 0; i < steps; i++) {
       const angle = (i / steps) * 2 * Math.PI - Math.PI / 2;
-      const behind = (((time * 0.45 * steps - i) % steps) + steps) % steps;
-      pen.globalAlpha = calm.matches ? 0.5 : 0.14 + 0.86 * Math.max(0, 1 - behind / (steps * 0.6));
+      const behind = (((time * 0.4 * steps - i) % steps) + steps) % steps;
+      const near = Math.max(0, 1 - behind / (steps * 0.6));
+      pen.globalAlpha = calm.matches ? 0.5 : 0.12 + 0.88 * near;
       pen.beginPath();
       const x = size / 2 + radius * Math.cos(angle);
       const y = size / 2 + radius * Math.sin(angle);
-      pen.arc(x, y, size * 0.006 + 0.4, 0, 2 * Math.PI);
+      pen.arc(x, y, size * (0.0055 + (calm.matches ? 0 : 0.006 * near)) + 0.3, 0, 2 * Math.PI);
       pen.fill();
     }
     pen.globalAlpha = 1;
@@ -103,10 +114,9 @@ export function createAura(canvas, look) {
 
   /** The phase has changed, or the page's colours or size. */
   function refresh() {
-    colour = getComputedStyle(canvas).color;
+    stale = true;
     wake();
   }
-  dark.addEventListener("change", refresh);
   new ResizeObserver(refresh).observe(canvas);
   return { refresh, wake };
 }

@@ -8,9 +8,10 @@ const TAKES_SPACE = "input, textarea, select, button, a, summary, [contenteditab
  * The button by pointer and touch, the space bar anywhere outside a field, Enter on the button. A
  * screen reader's click, which cannot be held, presses and at the next click releases. Esc stops.
  * @param {HTMLButtonElement} button
- * @param {{ press: () => void, release: () => void, stop: () => void }} actions
+ * @param {{ press: () => void, release: () => void, stop: () => void, byKey?: () => boolean }} actions
+ *   `byKey`: whether the space bar talks just now
  */
-export function bindTalkControls(button, { press, release, stop }) {
+export function bindTalkControls(button, { press, release, stop, byKey = () => true }) {
   /** @type {"pointer" | "key" | "click" | null} */
   let holding = null;
 
@@ -44,7 +45,8 @@ export function bindTalkControls(button, { press, release, stop }) {
   });
 
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") return void stop();
+    // Escape closes a dialog first; it stops the reply when there is none.
+    if (event.key === "Escape") return document.querySelector("dialog[open]") ? undefined : void stop();
     if (!holds(event)) return;
     event.preventDefault();
     if (!event.repeat) hold("key");
@@ -62,45 +64,38 @@ export function bindTalkControls(button, { press, release, stop }) {
   function holds(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return false;
     if (event.target === button) return event.code === "Space" || event.code === "Enter";
+    if (!byKey() || document.querySelector("dialog[open]")) return false;
     const field = event.target instanceof Element && event.target.closest(TAKES_SPACE);
     return event.code === "Space" && !field;
   }
 }
 
 /**
- * Where the settings lie over the page, a touch beside them or Esc puts them away.
- * @param {HTMLDetailsElement} settings
- */
-export function bindSettings(settings) {
-  const overlaid = () => settings.open && getComputedStyle(settings).position === "relative";
-  document.addEventListener("pointerdown", ({ target }) => {
-    if (overlaid() && !settings.contains(/** @type {Node} */ (target))) settings.open = false;
-  });
-  settings.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !overlaid()) return;
-    event.stopPropagation();
-    settings.open = false;
-    settings.querySelector("summary")?.focus();
-  });
-}
-
-/**
- * The message box: Enter sends, Shift+Enter breaks the line.
+ * The message box: Enter sends, Shift+Enter breaks the line, the arrow up in an empty box changes the
+ * last message. Sent empty it stops the reply.
  * @param {HTMLFormElement} form
  * @param {HTMLTextAreaElement} box
- * @param {(text: string) => Promise<boolean>} say false if it could not be sent: then the text stays
+ * @param {object} actions
+ * @param {(text: string) => Promise<boolean>} actions.say false if it could not be sent: then the text stays
+ * @param {() => void} actions.stop
+ * @param {() => boolean} actions.editLast false if there is nothing to change
+ * @param {() => void} actions.typed
  */
-export function bindMessageBox(form, box, say) {
+export function bindMessageBox(form, box, { say, stop, editLast, typed }) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const text = box.value.trim();
-    if (!text) return;
+    if (!text) return stop();
     box.value = "";
+    typed();
     if (!(await say(text)) && box.value === "") box.value = text;
+    typed();
   });
+  box.addEventListener("input", typed);
   box.addEventListener("keydown", (event) => {
+    if (event.key === "ArrowUp" && box.value === "" && editLast()) return event.preventDefault();
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
-    form.requestSubmit();
+    if (box.value.trim()) form.requestSubmit();
   });
 }

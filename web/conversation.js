@@ -17,6 +17,9 @@
  * @property {boolean} failed the user's words could not be made out
  * @property {boolean} interrupted the reply was stopped before its end
  * @property {boolean} spoken the item has audio
+ * @property {boolean} early words that are heard before the server has made an item of them
+ * @property {string} html the text as the server has rendered and sanitised it; "" where it has not
+ * @property {Readonly<Record<string, number>> | null} timings ms of each stage of the answer
  * @property {readonly Word[]} words when each word sounds
  * @property {number} playedMs how much of the audio was heard
  * @property {boolean} played all of it was
@@ -32,6 +35,7 @@
  * @property {boolean} userSpeaking the server hears speech
  * @property {string} silence the item that a long silence has become
  * @property {Readonly<Record<string, number>>} turnOfItem
+ * @property {{ turn: number, stages: Record<string, number> } | null} timings of a reply whose item is not there yet
  */
 
 /** @type {Conversation} */
@@ -42,6 +46,7 @@ export const EMPTY = Object.freeze({
   userSpeaking: false,
   silence: "",
   turnOfItem: Object.freeze({}),
+  timings: null,
 });
 
 /** @type {Omit<Item, "id" | "role">} */
@@ -51,6 +56,9 @@ const BLANK = {
   failed: false,
   interrupted: false,
   spoken: false,
+  early: false,
+  html: "",
+  timings: null,
   words: [],
   playedMs: 0,
   played: false,
@@ -71,13 +79,19 @@ export function reduce(state, event) {
       return change(state, event.item_id, { playedMs: event.audio_end_ms, played: event.done });
     case "local.lost":
       return lose(state);
+    case "local.restored":
+      return breakOff(state);
+    case "local.cleared":
+      return { ...EMPTY, response: state.response, turnOfItem: state.turnOfItem };
 
     case "input_audio_buffer.speech_started":
       return { ...state, userSpeaking: true };
     case "input_audio_buffer.speech_stopped":
-    case "input_audio_buffer.committed":
-    case "input_audio_buffer.cleared":
       return { ...state, userSpeaking: false };
+    case "input_audio_buffer.committed":
+      return { ...dropEarly(state, event.item_id), userSpeaking: false };
+    case "input_audio_buffer.cleared":
+      return { ...dropEarly(state, undefined), userSpeaking: false };
 
     case "input_audio_buffer.timeout_triggered":
       return { ...state, silence: event.item_id };
@@ -93,7 +107,7 @@ export function reduce(state, event) {
       return truncate(state, event.item_id, event.audio_end_ms);
 
     case "conversation.item.input_audio_transcription.delta":
-      return append(state, event.item_id, event.delta ?? "");
+      return overhear(state, event.item_id, event.delta ?? "");
     case "conversation.item.input_audio_transcription.completed":
       return change(state, event.item_id, {
         text: event.transcript.trim(),
@@ -112,9 +126,16 @@ export function reduce(state, event) {
     case "response.output_item.added":
       if (event.item.type !== "message") return state;
       return {
-        ...add(state, event.item, undefined),
+        ...time(add(state, event.item, undefined), event.item.id, event.turn),
         turnOfItem: { ...state.turnOfItem, [event.item.id]: event.turn },
       };
+    case "response.timings": {
+      const id = itemOfTurn(state, event.turn);
+      if (id !== undefined) return change(state, id, { timings: event["stages"] });
+      return { ...state, timings: { turn: event.turn, stages: event["stages"] } };
+    }
+    case "conversation.item.rendered":
+      return change(state, event.item_id, { html: event["html"] });
     case "response.output_text.delta":
       return append(state, event.item_id, event.delta);
     case "response.output_audio_transcript.delta":
@@ -197,14 +218,61 @@ function textOf(item) {
  */
 function add(state, item, previous) {
   if (item.type !== "message" || (item.role !== "user" && item.role !== "assistant")) return state;
-  if (state.items.some((known) => known.id === item.id)) return state;
-  const text = textOf(item);
-  const typed = item.role === "user" && text !== "";
+  const known = state.items.find(({ id }) => id === item.id);
+  if (known && !known.early) return state;
+  const text = textOf(item) || (known?.text ?? "");
+  const typed = item.role === "user" && textOf(item) !== "";
+  const spoken = item.role === "user" && !typed;
   /** @type {Item} */
-  const added = { ...BLANK, id: item.id, role: item.role, text, final: typed };
-  const after = state.items.findIndex((known) => known.id === previous);
-  const at = after < 0 ? state.items.length : after + 1;
-  return { ...state, items: state.items.toSpliced(at, 0, added) };
+  const added = { ...BLANK, id: item.id, role: item.role, text, spoken, final: typed };
+  const others = state.items.filter((other) => other !== known);
+  const after = others.findIndex((other) => other.id === previous);
+  const at = after < 0 ? others.length : after + 1;
+  return { ...state, items: others.toSpliced(at, 0, added) };
+}
+
+/**
+ * Words of a turn that is still being spoken: they come before its item does.
+ * @param {Conversation} state
+ * @param {string} id
+ * @param {string} delta
+ */
+function overhear(state, id, delta) {
+  if (state.items.some((item) => item.id === id)) return append(state, id, delta);
+  const { items } = dropEarly(state, id);
+  /** @type {Item} */
+  const early = { ...BLANK, id, role: "user", text: delta, spoken: true, early: true };
+  return { ...state, items: [...items, early] };
+}
+
+/**
+ * Forget words that no item was made of, but for those of item `id`.
+ * @param {Conversation} state
+ * @param {string | undefined} id
+ * @returns {Conversation}
+ */
+function dropEarly(state, id) {
+  if (!state.items.some((item) => item.early && item.id !== id)) return state;
+  return { ...state, items: state.items.filter((item) => !item.early || item.id === id) };
+}
+
+/**
+ * The timings of a reply that were told before its item.
+ * @param {Conversation} state
+ * @param {string} id
+ * @param {number} turn
+ */
+function time(state, id, turn) {
+  if (state.timings?.turn !== turn) return state;
+  return { ...change(state, id, { timings: state.timings.stages }), timings: null };
+}
+
+/**
+ * The items that the server knows: those since the last time the connection was lost.
+ * @param {Conversation} state
+ */
+export function knownItems({ items }) {
+  return items.slice(items.findLastIndex((item) => item.role === "resumed") + 1);
 }
 
 /**
@@ -263,16 +331,26 @@ function closeTurn(state, turn, interrupted) {
  * @returns {Conversation}
  */
 function lose(state) {
+  const { items } = breakOff(state);
+  const last = items.at(-1);
+  if (last && last.role !== "resumed") {
+    items.push({ ...BLANK, id: `resumed-${items.length}`, role: "resumed", final: true });
+  }
+  return { ...EMPTY, items };
+}
+
+/**
+ * What was being said, by either side, comes to no end.
+ * @param {Conversation} state
+ * @returns {Conversation & { items: Item[] }}
+ */
+function breakOff(state) {
   const items = state.items
-    .filter((item) => item.final || item.text !== "")
+    .filter((item) => !item.early && (item.final || item.text !== ""))
     .map((item) => ({
       ...item,
       final: true,
       interrupted: item.interrupted || (item.role === "assistant" && !item.final),
     }));
-  const last = items.at(-1);
-  if (last && last.role !== "resumed") {
-    items.push({ ...BLANK, id: `resumed-${items.length}`, role: "resumed", final: true });
-  }
   return { ...EMPTY, items };
 }

@@ -3,7 +3,9 @@
  * `window.vivavoce`: read-only facts for tests in a browser and for reports of trouble. Nothing in the
  * page reads them, and nothing can be changed through them.
  *
- *   state        the phase shown: connecting, offline, ready, listening, hearing, thinking, speaking
+ *   state        the phase shown: connecting, offline, ready, listening, hearing, thinking, speaking,
+ *                asleep, muted
+ *   mode         how the user talks: hold, free, text
  *   turns        [{ role, text, final, interrupted, playedSeconds, played }] in order
  *   playedSeconds  reply audio handed to the loudspeaker, all turns together
  *   peak         the loudest sample handed to the loudspeaker, 0 to 1
@@ -16,6 +18,7 @@
 /**
  * @param {() => {
  *   phase: string,
+ *   mode: string,
  *   conversation: import("./conversation.js").Conversation,
  *   speaker: { underruns: number, overflow: number, peak: number, targetMs: number },
  *   stale: number,
@@ -26,6 +29,9 @@ export function offerDiagnostics(look) {
   const facts = Object.freeze({
     get state() {
       return look().phase;
+    },
+    get mode() {
+      return look().mode;
     },
     get turns() {
       return look()

@@ -1,107 +1,98 @@
 // @ts-check
 /**
- * Every word the page shows, in one catalogue. The keys are the page's own; `index.html` names them in
- * `data-message*` attributes. `{name}` in a message is replaced by a value.
+ * The page's words in the language it is shown in, and numbers, times and names as that language writes
+ * them. One catalogue for each language in `words/`; the keys are the page's own, and `index.html` names
+ * them in `data-message*` attributes. English is always there, the others are loaded when wanted.
  */
 
-export const messages = Object.freeze({
-  "app.name": "Vivavoce",
-  "app.skip": "Skip to the message box",
+import english from "./words/en.js";
 
-  "phase.connecting": "Connecting…",
-  "phase.offline": "Not connected",
-  "phase.ready": "Ready",
-  "phase.listening": "Listening",
-  "phase.hearing": "Hearing you",
-  "phase.thinking": "Thinking",
-  "phase.speaking": "Speaking",
+/** @typedef {typeof english} English */
+/** @typedef {keyof English} MessageKey */
+/** @typedef {{ [form in Intl.LDMLPluralRule]?: string }} Plural */
+/** What each language has to have. @typedef {{ [key in MessageKey]: English[key] extends string ? string : Plural }} Words */
 
-  "hint.connecting": "Looking for the server.",
-  "hint.offline": "You can read on; talking works again when the server is back.",
-  "hint.ready": "Hold the button or the space bar, and speak.",
-  "hint.ready.touch": "Hold the button and speak.",
-  "hint.listening.held": "Speak now. Let go when you are done.",
-  "hint.listening.free": "Just speak. Tap to stop listening.",
-  "hint.hearing.held": "Let go when you are done.",
-  "hint.hearing.free": "Pause when you are done.",
-  "hint.thinking": "Tap to stop.",
-  "hint.speaking.held": "Hold to interrupt, Esc to stop.",
-  "hint.speaking.held.touch": "Tap to stop, hold to interrupt.",
-  "hint.speaking.free": "Speak to interrupt, or tap to stop.",
-  "hint.text": "Talking needs a secure page. Type instead.",
-
-  "talk.hold": "Hold to talk",
-  "talk.release": "Release to send",
-  "talk.stop": "Stop the reply",
-  "talk.mute": "Stop listening",
-  "talk.meter": "Sound level",
-
-  "conversation.label": "Conversation",
-  "conversation.empty": "Say something, or type. The conversation appears here.",
-  "conversation.user": "You",
-  "conversation.assistant": "Vivavoce",
-  "conversation.pending": "…",
-  "conversation.unheard": "This could not be made out.",
-  "conversation.interrupted": "interrupted",
-  "conversation.resumed": "The connection was lost. The assistant no longer remembers what is above.",
-
-  "text.label": "Message",
-  "text.placeholder": "Or type a message",
-  "text.send": "Send",
-
-  "settings.label": "Settings",
-  "settings.handsFree": "Hands-free",
-  "settings.speakReplies": "Speak replies",
-  "settings.voice": "Voice",
-  "settings.voice.default": "Standard voice",
-  "settings.voice.named": "Standard voice ({name})",
-  "settings.language": "Language you speak",
-  "settings.language.any": "Detect it",
-
-  "settings.signOut": "Sign out",
-
-  "signIn.label": "Sign in",
-  "signIn.why": "This server asks for a key. Whoever runs it can make one.",
-  "signIn.key": "Key",
-  "signIn.submit": "Sign in",
-  "signIn.locked": "This key is wrong or was revoked.",
-  "signIn.forbidden": "This key is not good for conversations.",
-  "signIn.unreachable": "The server does not answer. Please try again.",
-
-  "notice.dismiss": "Dismiss",
-  "notice.microphone_denied":
-    "The browser may not use the microphone. Allow it in the address bar's site settings, then try again. Typing works without it.",
-  "notice.microphone_missing": "No microphone was found. Plug one in and try again, or type instead.",
-  "notice.microphone_busy":
-    "The microphone is there but gives no sound. Another program may be using it. Close it and try again.",
-  "notice.microphone_failed": "The microphone could not be opened. Try again, or type instead.",
-  "notice.microphone_lost": "The microphone was disconnected or taken away. Press the button to open it again.",
-  "notice.microphone_ready": "The microphone is ready. Hold the button and speak.",
-  "notice.insecure_origin":
-    "Browsers give the microphone only to secure pages. Open this page over https, or on the server's own machine as http://localhost. Typing works here.",
-  "notice.sound_blocked": "The browser holds the sound back until you touch the page. Tap anywhere to hear the reply.",
-  "notice.sound_failed": "The sound could not be started. Replies appear as text.",
-  "notice.too_short": "That was very short. Keep holding while you speak.",
-  "notice.not_connected": "There is no connection to the server at the moment, so this cannot be sent yet.",
-  "notice.server_lost": "The connection to the server was lost. Trying again…",
-  "notice.server_unreachable": "The server does not answer. Trying again…",
-  "notice.server_full": "The server is busy with other conversations. Trying again…",
-  "notice.server_refused": "The server refused the connection. Trying again…",
-  "notice.voice_missing":
-    "There is no voice for {language} here. A voice of another language reads the replies; the text is right.",
-  "notice.reply_failed": "The reply failed. Please try again.",
-  "notice.server_error": "The server reports: {message}",
+/** The languages there are, each in its own name. */
+export const LANGUAGES = Object.freeze({
+  en: "English",
+  de: "Deutsch",
+  fr: "Français",
+  es: "Español",
+  ja: "日本語",
+  ar: "العربية",
 });
 
-/** @typedef {keyof typeof messages} MessageKey */
+/** @type {Words} */
+let words = english;
+let locale = "en";
+
+/**
+ * The first of the wanted languages that there is, else English. "de-AT" is German.
+ * @param {readonly string[]} wanted BCP 47 tags, best first
+ * @returns {keyof typeof LANGUAGES}
+ */
+export function pickLanguage(wanted) {
+  const known = wanted.map((tag) => tag.split("-")[0] ?? "").find((tag) => tag in LANGUAGES);
+  return /** @type {keyof typeof LANGUAGES} */ (known ?? "en");
+}
+
+/**
+ * Show the page in one of `LANGUAGES` from now on; messages already shown stay as they are. A language
+ * whose words cannot be loaded leaves the one before.
+ * @param {string} tag
+ */
+export async function speakLanguage(tag) {
+  const chosen = pickLanguage([tag]);
+  if (chosen !== "en") words = (await import(`./words/${chosen}.js`)).default;
+  else words = english;
+  locale = chosen;
+}
+
+/** The language of the page: one of `LANGUAGES`. */
+export function pageLanguage() {
+  return locale;
+}
+
+/** @returns {"rtl" | "ltr"} which way the page's language is written */
+export function direction() {
+  return locale === "ar" ? "rtl" : "ltr";
+}
+
+/** @param {string} key */
+export function hasMessage(key) {
+  return key in words;
+}
 
 /**
  * @param {MessageKey} key
- * @param {Record<string, string>} [values]
+ * @param {Record<string, string | number>} [values] numbers are written as the language does
  * @returns {string}
  */
 export function message(key, values = {}) {
-  return messages[key].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+  const found = words[key];
+  const text = typeof found === "string" ? found : choose(found, Number(values["count"]));
+  return text.replace(/\{(\w+)\}/g, (whole, name) => {
+    const value = values[name];
+    return typeof value === "number" ? formatNumber(value) : (value ?? whole);
+  });
+}
+
+/**
+ * @param {Plural} forms
+ * @param {number} count
+ */
+function choose(forms, count) {
+  return forms[new Intl.PluralRules(locale).select(count)] ?? forms.other ?? "";
+}
+
+/** @param {number} value */
+export function formatNumber(value) {
+  return new Intl.NumberFormat(locale, { maximumFractionDigits: 1 }).format(value);
+}
+
+/** The time of day. @param {Date} moment */
+export function formatTime(moment) {
+  return new Intl.DateTimeFormat(locale, { timeStyle: "short" }).format(moment);
 }
 
 /**
@@ -110,7 +101,7 @@ export function message(key, values = {}) {
  */
 export function languageName(tag) {
   try {
-    return new Intl.DisplayNames(["en"], { type: "language" }).of(tag) ?? tag;
+    return new Intl.DisplayNames([locale], { type: "language" }).of(tag) ?? tag;
   } catch {
     return tag;
   }

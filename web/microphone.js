@@ -35,19 +35,23 @@ export function problemOf(error) {
  * @param {object} ports
  * @param {(samples: Int16Array, level: number) => void} ports.onFrame
  * @param {() => void} ports.onLost unplugged, or taken away
+ * @param {{ device?: string, echo?: boolean, noise?: boolean, gain?: boolean }} [how] which one ("":
+ *   the system's choice; also where it is gone), and what the browser does to its sound
  * @throws {MicrophoneError}
  */
-export async function openMicrophone(context, { onFrame, onLost }) {
+export async function openMicrophone(context, { onFrame, onLost }, how = {}) {
+  const { device = "", echo = true, noise = true, gain = true } = how;
   if (!audioAllowed()) throw new MicrophoneError("insecure_origin");
   /** @type {MediaStream} */
   let stream;
   try {
     stream = await navigator.mediaDevices.getUserMedia({
       audio: {
-        echoCancellation: true,
-        noiseSuppression: true,
-        autoGainControl: true,
+        echoCancellation: echo,
+        noiseSuppression: noise,
+        autoGainControl: gain,
         channelCount: 1,
+        ...(device ? { deviceId: { ideal: device } } : {}),
       },
     });
   } catch (error) {

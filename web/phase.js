@@ -1,7 +1,7 @@
 // @ts-check
 /** The one word for what goes on, from the facts. Pure. */
 
-/** @typedef {"connecting" | "offline" | "ready" | "listening" | "hearing" | "thinking" | "speaking"} Phase */
+/** @typedef {"connecting" | "offline" | "ready" | "listening" | "hearing" | "thinking" | "speaking" | "asleep" | "muted"} Phase */
 
 /** RMS above which a held button counts as being spoken into: -40 dB of full scale. */
 const SPEECH_LEVEL = 0.01;
@@ -11,6 +11,8 @@ const SPEECH_LEVEL = 0.01;
  * @property {"connecting" | "online" | "offline"} line
  * @property {boolean} held the talk button, with the microphone open
  * @property {boolean} handsFree
+ * @property {boolean} [muted] hands-free, and nothing is heard
+ * @property {boolean} [asleep] hands-free, and the wake phrase is wanted first
  * @property {number} level of the microphone, RMS, 0 to 1
  * @property {boolean} userSpeaking the server hears speech
  * @property {boolean} playing a reply sounds
@@ -22,11 +24,14 @@ const SPEECH_LEVEL = 0.01;
  * @param {Facts} facts
  * @returns {Phase}
  */
-export function phaseOf({ line, held, handsFree, level, userSpeaking, playing, answering }) {
+export function phaseOf(facts) {
+  const { line, held, handsFree, muted, asleep, level, userSpeaking, playing, answering } = facts;
   if (line !== "online") return playing ? "speaking" : line;
   if (held) return level >= SPEECH_LEVEL ? "hearing" : "listening";
-  if (handsFree && userSpeaking) return "hearing";
+  if (handsFree && userSpeaking && !muted && !asleep) return "hearing";
   if (playing) return "speaking";
   if (answering) return "thinking";
-  return handsFree ? "listening" : "ready";
+  if (!handsFree) return "ready";
+  if (muted) return "muted";
+  return asleep ? "asleep" : "listening";
 }

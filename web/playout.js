@@ -81,6 +81,11 @@ export function createPlayout(rate) {
     get targetMs() {
       return target;
     },
+    /** What sounds now, and how much of it was handed over. @returns {{ key: string, ms: number } | null} */
+    get position() {
+      const track = started ? tracks[0] : undefined;
+      return track ? { key: track.key, ms: playedMs(track) } : null;
+    },
 
     /**
      * @param {string} key

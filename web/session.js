@@ -1,7 +1,11 @@
 // @ts-check
 /** The WebSocket to the server: opened again whenever it is lost. */
 
+import { createBacklog } from "./backlog.js";
 import { BadEvent, SUBPROTOCOL, decode, encode } from "./protocol.js";
+
+/** A subprotocol that asks for a session again: a token and a number follow. */
+const SUBPROTOCOL_RESUME = "vivavoce.resume.";
 
 const FIRST_DELAY_MS = 500;
 const LAST_DELAY_MS = 10_000;
@@ -33,37 +37,54 @@ export function closeReason(code, wasOpen) {
 }
 
 /**
- * Connect, and stay connected until `close`.
+ * Connect, and stay connected until `close`. A lost line is opened again, and the session goes on where
+ * it was, if the server still has it: nothing is lost and nothing comes twice.
  * @param {object} ports
  * @param {string} ports.url
- * @param {(event: import("./protocol.js").WireEvent) => void} ports.onEvent
- * @param {(reason: ReturnType<typeof closeReason>) => void} ports.onLost
+ * @param {(event: import("./protocol.js").WireEvent) => void} ports.onEvent `session.created` is a new
+ *   session: nothing of an earlier one is known to it
+ * @param {(reason: ReturnType<typeof closeReason>) => void} ports.onLost there is no line just now
+ * @param {(how: { restored: boolean }) => void} [ports.onResumed] there is again, and the session goes
+ *   on; `restored`: in a server that was started anew, so that a reply in progress is over
  * @param {(url: string, protocols: string[]) => WebSocket} [ports.open]
  */
-export function connect({ url, onEvent, onLost, open = (u, p) => new WebSocket(u, p) }) {
+export function connect({
+  url,
+  onEvent,
+  onLost,
+  onResumed = () => {},
+  open = (u, p) => new WebSocket(u, p),
+}) {
   /** @type {WebSocket | null} */
   let socket = null;
+  /** The server has greeted: what is sent now has a session to go to. */
+  let greeted = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   let attempt = 0;
   let ended = false;
   let fullSince = 0;
   let dropped = 0;
+  /** @type {{ token: string, seconds: number } | null} what the session can be taken up again with */
+  let ticket = null;
+  /** Messages of the session that have come. */
+  let received = 0;
+  let lostAt = 0;
+  const backlog = createBacklog();
+
+  /** The session may go on, though there is no line now. */
+  const resumable = () => ticket !== null && performance.now() - lostAt < ticket.seconds * 1000;
 
   function start() {
     clearTimeout(timer);
     if (ended || socket) return;
-    const opening = open(url, [SUBPROTOCOL]);
+    const protocols = [SUBPROTOCOL];
+    if (ticket) protocols.push(`${SUBPROTOCOL_RESUME}${ticket.token}.${received}`);
+    const opening = open(url, protocols);
     opening.binaryType = "arraybuffer";
-    let wasOpen = false;
-    opening.onmessage = ({ data }) => {
-      // Open is when the server greets: one that accepts and closes again must not reset the delay.
-      wasOpen = true;
-      attempt = 0;
-      receive(data);
-    };
+    opening.onmessage = ({ data }) => socket === opening && receive(data);
     opening.onclose = ({ code }) => {
-      if (socket === opening) lose(closeReason(code, wasOpen));
+      if (socket === opening) lose(closeReason(code, greeted));
     };
     socket = opening;
     fullSince = 0;
@@ -75,59 +96,111 @@ export function connect({ url, onEvent, onLost, open = (u, p) => new WebSocket(u
     try {
       event = decode(data);
     } catch (error) {
-      if (error instanceof BadEvent) return void console.warn(error.message);
-      throw error;
+      if (!(error instanceof BadEvent)) throw error;
+      received++;
+      return void console.warn(error.message);
     }
+    received++;
+    if (event.type === "session.created") return begin(event);
+    if (event.type === "session.resumed") return resume(event);
     onEvent(event);
+  }
+
+  /** @param {import("./protocol.js").WireEvent} event */
+  function begin(event) {
+    greet();
+    ticket = event["resume"] ?? null;
+    received = 1;
+    const asked = backlog.restart();
+    onEvent(event);
+    asked.forEach(put);
+  }
+
+  /** @param {import("./protocol.js").WireEvent} event */
+  function resume(event) {
+    greet();
+    received--; // the greeting is not one of the session's messages
+    if (event["restored"] === true) {
+      // Another process goes on with it, and counts from the beginning.
+      received = 0;
+      backlog.restart().forEach(put);
+      onResumed({ restored: true });
+      return;
+    }
+    for (const message of backlog.resume(event["received"])) socket?.send(message);
+    onResumed({ restored: false });
+  }
+
+  function greet() {
+    // Open is when the server greets: one that accepts and closes again must not reset the delay.
+    greeted = true;
+    attempt = 0;
+  }
+
+  /** @param {string | ArrayBuffer} message */
+  function put(message) {
+    backlog.note(message);
+    socket?.send(message);
   }
 
   /** @param {ReturnType<typeof closeReason>} reason */
   function lose(reason) {
+    if (greeted) lostAt = performance.now();
     socket = null;
+    greeted = false;
     onLost(reason);
     if (!ended) timer = setTimeout(start, backoff(attempt++, Math.random()));
+  }
+
+  /** Closing a dead line may take the browser a minute: leave it behind at once. */
+  function leave() {
+    if (!socket) return;
+    socket.onclose = socket.onmessage = null;
+    socket.close();
+    lose("server_lost");
   }
 
   start();
   return {
     get connected() {
-      return socket?.readyState === 1;
+      return greeted && socket?.readyState === 1;
     },
     /** Microphone frames that were dropped because the line could not take them. */
     get dropped() {
-      return dropped;
+      return dropped + backlog.dropped;
     },
 
     /**
-     * Send an event; false if there is no connection.
+     * Send an event, now or when the line is back; false if it went nowhere.
      * @param {import("./protocol.js").WireEvent} event
      */
     send(event) {
-      if (socket?.readyState !== 1) return false;
-      socket.send(encode(event));
+      if (greeted && socket?.readyState === 1) put(encode(event));
+      else if (resumable()) backlog.wait(event.type, encode(event));
+      else return false;
       return true;
     },
 
     /**
-     * Send microphone samples, unless the line is behind.
+     * Send microphone samples, unless the line is behind; without a line they wait for a while.
      * @param {Int16Array} samples
      */
     sendAudio(samples) {
-      if (socket?.readyState !== 1) return false;
+      const event = { type: "input_audio_buffer.append", audio: samples };
+      if (!greeted || socket?.readyState !== 1) {
+        if (!resumable()) return false;
+        backlog.wait(event.type, encode(event));
+        return true;
+      }
       if (socket.bufferedAmount <= AUDIO_BACKLOG_BYTES) {
         fullSince = 0;
-        socket.send(encode({ type: "input_audio_buffer.append", audio: samples }));
+        put(encode(event));
         return true;
       }
       dropped++;
       const now = performance.now();
       fullSince ||= now;
-      if (now - fullSince > STALLED_MS) {
-        // Closing a dead line may take the browser a minute: leave it behind at once.
-        socket.onclose = socket.onmessage = null;
-        socket.close();
-        lose("server_lost");
-      }
+      if (now - fullSince > STALLED_MS) leave();
       return false;
     },
 
@@ -137,10 +210,18 @@ export function connect({ url, onEvent, onLost, open = (u, p) => new WebSocket(u
       start();
     },
 
+    /** The line is dead or may be, though nothing has said so: take another one at once. */
+    renew() {
+      if (!greeted) return;
+      attempt = 0;
+      leave();
+      start();
+    },
+
     close() {
       ended = true;
       clearTimeout(timer);
-      socket?.close();
+      socket?.close(1000);
     },
   };
 }

@@ -3,7 +3,42 @@
 
 const STORE = "vivavoce.settings";
 
-/** @typedef {{ voice: string, language: string, speakReplies: boolean }} Settings "" leaves it to the server */
+/**
+ * Texts that are "" leave it to the server, the system or the browser.
+ * @typedef {object} Settings
+ * @property {string} voice
+ * @property {string} language the one that is spoken
+ * @property {boolean} speakReplies
+ * @property {"hold" | "text"} mode the one to begin with; hands-free begins with a gesture
+ * @property {string} wakePhrase
+ * @property {string} microphone a device's id
+ * @property {string} speaker a device's id
+ * @property {boolean} echo
+ * @property {boolean} noise
+ * @property {boolean} gain
+ * @property {boolean} headset
+ * @property {string} theme "light" or "dark"
+ * @property {string} contrast "more"
+ * @property {string} pageLanguage
+ */
+
+/** @type {Readonly<Settings>} */
+export const DEFAULTS = Object.freeze({
+  voice: "",
+  language: "",
+  speakReplies: true,
+  mode: "hold",
+  wakePhrase: "",
+  microphone: "",
+  speaker: "",
+  echo: true,
+  noise: true,
+  gain: true,
+  headset: false,
+  theme: "",
+  contrast: "",
+  pageLanguage: "",
+});
 /** @typedef {{ id: string, language: string, name: string, gender: string }} Voice */
 
 /** More languages than that are no help to the server, and it takes no more. */
@@ -11,16 +46,17 @@ const MOST_LANGUAGES = 32;
 
 /** @returns {Settings} */
 export function loadSettings() {
-  const settings = { voice: "", language: "", speakReplies: true };
+  /** @type {Record<string, unknown>} */
+  const settings = { ...DEFAULTS };
   try {
     const stored = JSON.parse(localStorage.getItem(STORE) ?? "{}");
-    if (typeof stored.voice === "string") settings.voice = stored.voice;
-    if (typeof stored.language === "string") settings.language = stored.language;
-    if (typeof stored.speakReplies === "boolean") settings.speakReplies = stored.speakReplies;
+    for (const [name, value] of Object.entries(DEFAULTS)) {
+      if (typeof stored[name] === typeof value) settings[name] = stored[name];
+    }
   } catch {
     // Storage is forbidden, or holds something else: the defaults do.
   }
-  return settings;
+  return /** @type {Settings} */ (/** @type {unknown} */ (settings));
 }
 
 /** @param {Settings} settings */
@@ -61,23 +97,30 @@ async function fetchJson(path) {
 /**
  * The `session.update` for these choices. Where the language is to be detected, the server is told which
  * ones the browser's user reads.
- * @param {Settings} settings
- * @param {{ handsFree: boolean, canPlay: boolean, languages?: readonly string[] }} mode
+ * @param {Pick<Settings, "voice" | "language" | "speakReplies">} settings
+ * @param {object} mode
+ * @param {boolean} mode.handsFree
+ * @param {boolean} mode.canPlay
+ * @param {readonly string[]} [mode.languages]
+ * @param {boolean} [mode.asleep] hands-free, and nothing is answered before the wake phrase
+ * @param {string} [mode.instructions] "": the server's own
  */
 export function sessionUpdate(
   { voice, language, speakReplies },
-  { handsFree, canPlay, languages = [] },
+  { handsFree, canPlay, languages = [], asleep = false, instructions = "" },
 ) {
+  const listening = { type: "semantic_vad", ...(asleep ? { create_response: false } : {}) };
   const likely = languages.length ? { languages: languages.slice(0, MOST_LANGUAGES) } : {};
   return {
     type: "session.update",
     session: {
       type: "realtime",
+      ...(instructions ? { instructions } : {}),
       output_modalities: speakReplies && canPlay ? ["audio"] : ["text"],
       audio: {
         input: {
           transcription: language ? { language } : likely,
-          turn_detection: handsFree ? { type: "semantic_vad" } : null,
+          turn_detection: handsFree ? listening : null,
         },
         output: voice ? { voice } : {},
       },

@@ -33,7 +33,7 @@ async function ask(method, key) {
 
 /**
  * The form, which is there only while it is needed, and the button to sign out.
- * @param {import("./view.js").Elements} elements
+ * @param {Pick<import("./view.js").Elements, "signIn" | "signInKey" | "signInError" | "signOut">} elements
  * @param {{ onSignedIn: () => void }} ports
  */
 export function bindSignIn({ signIn, signInKey, signInError, signOut }, { onSignedIn }) {

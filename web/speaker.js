@@ -11,9 +11,11 @@ const STOP_TIMEOUT_MS = 250;
  * earlier waits.
  * @param {object} ports
  * @param {(played: { itemId: string, ms: number, done: boolean }) => void} ports.onPlayed
- * @param {(level: number) => void} ports.onLevel loudness and `playing` have changed
+ * @param {(level: number) => void} ports.onLevel loudness, `playing` and `position` have changed
+ * @param {(state: string) => void} [ports.onState] the context runs, or was stopped: by a call, a lock
+ *   of the screen ("interrupted", iOS) or the browser ("suspended")
  */
-export function createSpeaker({ onPlayed, onLevel }) {
+export function createSpeaker({ onPlayed, onLevel, onState }) {
   /** @type {AudioContext | null} */
   let context = null;
   /** @type {Promise<AudioContext> | null} */
@@ -29,12 +31,18 @@ export function createSpeaker({ onPlayed, onLevel }) {
   /** Items with audio that has not been played to its end. */
   const open = new Set();
   let playing = false;
+  /** @type {{ itemId: string, ms: number } | null} */
+  let position = null;
+  let sink = "";
   let counters = { underruns: 0, overflow: 0, peak: 0, targetMs: 0 };
 
   async function start() {
     context = openContext();
     // Called inside the gesture, before anything is awaited.
     const resumed = context.resume();
+    const opened = context;
+    opened.addEventListener("statechange", () => onState?.(opened.state));
+    void applySink();
     await context.audioWorklet.addModule(new URL("./worklets/playback.js", import.meta.url));
     node = new AudioWorkletNode(context, "playback", {
       numberOfInputs: 0,
@@ -47,6 +55,18 @@ export function createSpeaker({ onPlayed, onLevel }) {
     return context;
   }
 
+  /** Where the sound comes out, in browsers that let a page say so. */
+  async function applySink() {
+    const settable = /** @type {{ setSinkId?: (id: string) => Promise<void> } | null} */ (
+      /** @type {unknown} */ (context)
+    );
+    try {
+      await settable?.setSinkId?.(sink);
+    } catch (error) {
+      console.info("the loudspeaker could not be changed", error);
+    }
+  }
+
   /** @param {any} data see worklets/playback.js */
   function receive(data) {
     if (data.type === "played") {
@@ -57,6 +77,7 @@ export function createSpeaker({ onPlayed, onLevel }) {
       stops.shift()?.(data.played);
     } else {
       playing = data.playing;
+      position = data.position && { itemId: data.position.key, ms: data.position.ms };
       counters = data.counters;
       onLevel(data.level);
     }
@@ -75,6 +96,18 @@ export function createSpeaker({ onPlayed, onLevel }) {
     /** A reply is audible. */
     get playing() {
       return playing;
+    },
+    /** What sounds now, and how far the listener has come in it: what is on its way out is taken off. */
+    get position() {
+      if (!position || !context) return null;
+      const late = 1000 * (context.outputLatency || context.baseLatency || 0);
+      return { ...position, ms: Math.max(0, position.ms - late) };
+    },
+    /** @param {string} deviceId "": the system's choice */
+    useDevice(deviceId) {
+      if (deviceId === sink) return;
+      sink = deviceId;
+      void applySink();
     },
     /** A reply is audible, or will be. */
     get sounding() {
@@ -134,6 +167,7 @@ export function createSpeaker({ onPlayed, onLevel }) {
     async stop() {
       const first = [...open][0];
       open.clear();
+      position = null;
       waiting = [];
       if (!node) return first === undefined ? null : { itemId: first, ms: 0 };
       const answer = new Promise((/** @type {(p: { key: string, ms: number } | null) => void} */ resolve) => {

@@ -28,6 +28,7 @@ const SHORTEST_SAMPLES = WIRE_RATE / 5;
  * @property {() => void} asked a reply was asked for
  * @property {(notice: "too_short" | "microphone_ready" | "not_connected") => void} notify
  * @property {(error: unknown) => void} fail a microphone that cannot be opened
+ * @property {() => boolean} [deaf] hands-free must not listen just now: a turn is played again
  * @property {() => void} changed
  */
 
@@ -38,6 +39,7 @@ export function createTalk(ports) {
   let held = false;
   let streaming = false;
   let handsFree = false;
+  let muted = false;
   let sent = 0;
   let stoppedReply = false;
   /** @type {Promise<void>} */
@@ -100,10 +102,14 @@ export function createTalk(ports) {
       return held;
     },
     get streaming() {
-      return streaming || handsFree;
+      return streaming || (handsFree && !muted);
     },
     get handsFree() {
       return handsFree;
+    },
+    /** Hands-free, and nothing is heard for now. */
+    get muted() {
+      return handsFree && muted;
     },
 
     press() {
@@ -136,6 +142,7 @@ export function createTalk(ports) {
      * @param {Int16Array} samples
      */
     hear(samples) {
+      if (handsFree && (muted || ports.deaf?.())) return;
       if (handsFree || streaming) {
         sent += samples.length;
         ports.sendAudio(samples);
@@ -160,6 +167,7 @@ export function createTalk(ports) {
         }
         ports.send({ type: "input_audio_buffer.clear" });
         handsFree = true;
+        muted = false;
         ports.configure();
       } else {
         handsFree = false;
@@ -167,6 +175,14 @@ export function createTalk(ports) {
         ports.configure();
         ports.send({ type: "input_audio_buffer.clear" });
       }
+      ports.changed();
+    },
+
+    /** @param {boolean} on hands-free hears nothing until it is taken back */
+    setMuted(on) {
+      if (!handsFree || on === muted) return;
+      muted = on;
+      if (on) ports.send({ type: "input_audio_buffer.clear" });
       ports.changed();
     },
 

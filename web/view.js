@@ -1,23 +1,22 @@
 // @ts-check
-/** The document: where the state is shown. Text goes in as text, never as markup. */
+/** The document around the turns: phase, levels, notices. Text goes in as text, never as markup. */
 
-import { heardLength } from "./heard.js";
-import { languageName, message, messages } from "./messages.js";
+import { hasMessage, message } from "./messages.js";
 
 /** @typedef {import("./messages.js").MessageKey} MessageKey */
-/** @typedef {import("./conversation.js").Item} Item */
 /** @typedef {import("./phase.js").Phase} Phase */
+/** @typedef {"hold" | "free" | "text"} Mode */
 
 /**
- * An element of index.html that must be there.
+ * An element of the page that must be there.
  * @template {HTMLElement} T
  * @param {string} id
  * @param {new () => T} type
  * @returns {T}
  */
-function element(id, type) {
+export function element(id, type) {
   const found = document.getElementById(id);
-  if (!(found instanceof type)) throw new TypeError(`index.html lacks #${id}`);
+  if (!(found instanceof type)) throw new TypeError(`the page lacks #${id}`);
   return found;
 }
 
@@ -35,15 +34,22 @@ export function findElements() {
     noticeDismiss: element("notice-dismiss", HTMLButtonElement),
     log: element("log", HTMLElement),
     scroller: element("scroller", HTMLElement),
+    emptyHint: element("empty-hint", HTMLElement),
     empty: element("empty", HTMLElement),
     announcer: element("announcer", HTMLElement),
     form: element("composer", HTMLFormElement),
     box: element("box", HTMLTextAreaElement),
-    handsFree: element("hands-free", HTMLInputElement),
+    send: element("send", HTMLButtonElement),
+    modes: element("modes", HTMLFieldSetElement),
     speakReplies: element("speak-replies", HTMLInputElement),
-    voice: element("voice", HTMLSelectElement),
-    language: element("language", HTMLSelectElement),
-    settings: element("settings", HTMLDetailsElement),
+    settings: element("settings", HTMLDialogElement),
+    choices: element("choices", HTMLElement),
+    levelMicrophone: element("level-microphone", HTMLElement),
+    levelSpeaker: element("level-speaker", HTMLElement),
+    openSettings: element("open-settings", HTMLButtonElement),
+    palette: element("palette", HTMLDialogElement),
+    openPalette: element("open-palette", HTMLButtonElement),
+    clear: element("clear", HTMLButtonElement),
     signIn: element("sign-in", HTMLFormElement),
     signInKey: element("sign-in-key", HTMLInputElement),
     signInError: element("sign-in-error", HTMLElement),
@@ -53,14 +59,15 @@ export function findElements() {
 
 /** @typedef {ReturnType<typeof findElements>} Elements */
 
-/** Where index.html asks for a message, and where it goes. @type {Record<string, string | null>} */
+/** Where the page asks for a message, and where it goes. @type {Record<string, string | null>} */
 const PLACES = {
   "data-message": null,
   "data-message-label": "aria-label",
+  "data-message-title": "title",
   "data-message-placeholder": "placeholder",
 };
 
-/** Put the catalogue's words where index.html asks for them. */
+/** Put the catalogue's words where the page asks for them. */
 export function fillMessages() {
   for (const [place, attribute] of Object.entries(PLACES)) {
     for (const found of document.querySelectorAll(`[${place}]`)) {
@@ -71,14 +78,13 @@ export function fillMessages() {
   }
 }
 
-/** @param {Elements} elements */
+/**
+ * @param {Pick<Elements, "stage" | "talk" | "meter" | "phase" | "hint" | "notice" | "noticeText" | "noticeDismiss">} elements
+ */
 export function createView(elements) {
-  /** @type {Map<string, { item: Item, node: HTMLElement }>} */
-  const drawn = new Map();
   /** @type {string | null} */
   let notice = null;
   let fading = 0;
-  const meterFill = /** @type {HTMLElement} */ (elements.meter.firstElementChild);
 
   elements.noticeDismiss.addEventListener("click", () => hideNotice());
 
@@ -90,34 +96,26 @@ export function createView(elements) {
 
   return {
     /**
-     * @param {{ phase: Phase, handsFree: boolean, held: boolean, canTalk: boolean }} now
+     * @param {{ phase: Phase, mode: Mode, held: boolean, busy: boolean, canTalk: boolean, phrase: string }} now
      */
-    showPhase({ phase, handsFree, held, canTalk }) {
+    showPhase({ phase, mode, held, busy, canTalk, phrase }) {
       const { stage, talk } = elements;
-      stage.dataset.phase = phase;
-      stage.dataset.mode = handsFree ? "free" : "held";
-      elements.phase.textContent = message(`phase.${phase}`);
-      const mode = handsFree ? "free" : "held";
       const online = phase !== "offline" && phase !== "connecting";
-      const hint = canTalk || !online ? hintFor(phase, mode) : "hint.text";
-      elements.hint.textContent = message(hint);
-      const busy = phase === "thinking" || phase === "speaking";
-      const label = !handsFree
-        ? held
-          ? "talk.release"
-          : "talk.hold"
-        : busy
-          ? "talk.stop"
-          : "talk.mute";
-      talk.setAttribute("aria-label", message(label));
-      talk.setAttribute("aria-pressed", String(held || handsFree));
+      const free = mode === "free";
+      document.body.dataset["mode"] = mode;
+      stage.dataset["phase"] = phase;
+      stage.dataset["mode"] = free ? "free" : "held";
+      elements.phase.textContent = message(`phase.${phase}`, { phrase });
+      const hint = canTalk || !online ? hintFor(phase, free ? "free" : "held") : "hint.text";
+      elements.hint.textContent = message(hint, { phrase });
+      talk.setAttribute("aria-label", message(labelFor(phase, free, held, busy)));
+      talk.setAttribute("aria-pressed", String(held || (free && phase !== "muted")));
       talk.setAttribute("aria-disabled", String(!canTalk || !online));
     },
 
     /** @param {number} level 0 to 1, as the eye should see it */
     showLevel(level) {
-      meterFill.style.setProperty("--level", level.toFixed(3));
-      elements.meter.setAttribute("aria-valuenow", String(Math.round(level * 100)));
+      fillMeter(elements.meter, level);
     },
 
     /**
@@ -130,7 +128,7 @@ export function createView(elements) {
       const text = message(key, values);
       notice = key;
       elements.notice.hidden = false;
-      elements.notice.dataset.tone = passing ? "quiet" : "firm";
+      elements.notice.dataset["tone"] = passing ? "quiet" : "firm";
       // Said again only when it is new: a reader must not repeat every attempt to reconnect.
       if (elements.noticeText.textContent !== text) elements.noticeText.textContent = text;
       if (passing) fading = window.setTimeout(hideNotice, 4000);
@@ -143,53 +141,35 @@ export function createView(elements) {
     settle(...keys) {
       if (keys.some((key) => key === notice)) hideNotice();
     },
-
-    /**
-     * @param {readonly Item[]} items
-     * @param {{ announce: boolean }} how announce finished replies to a screen reader: only if they
-     *   are not spoken, or two voices would talk at once
-     */
-    showConversation(items, { announce }) {
-      const { log, scroller, empty, announcer } = elements;
-      const atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 48;
-      empty.hidden = items.length > 0;
-      const present = new Set(items.map((item) => item.id));
-      for (const [id, { node }] of drawn) {
-        if (present.has(id)) continue;
-        node.remove();
-        drawn.delete(id);
-      }
-      items.forEach((item, index) => {
-        const known = drawn.get(item.id);
-        const node = known?.node ?? createItem(item);
-        if (known?.item !== item) drawItem(node, item);
-        if (log.children[index] !== node) log.insertBefore(node, log.children[index] ?? null);
-        if (announce && item.role === "assistant" && item.final && known && !known.item.final) {
-          announcer.textContent = item.text;
-        }
-        drawn.set(item.id, { item, node });
-      });
-      if (atEnd) scroller.scrollTop = scroller.scrollHeight;
-    },
-
-    /**
-     * @param {import("./settings.js").Settings} settings
-     * @param {Awaited<ReturnType<typeof import("./settings.js").fetchChoices>>} choices
-     */
-    showSettings(settings, { voices, defaultVoice, languages }) {
-      elements.speakReplies.checked = settings.speakReplies;
-      fillVoices(elements.voice, voices, defaultVoice);
-      const names = languages.map((tag) => new Option(languageName(tag), tag));
-      names.sort((a, b) => a.text.localeCompare(b.text));
-      elements.language.replaceChildren(new Option(message("settings.language.any"), ""), ...names);
-      elements.voice.value = settings.voice;
-      elements.language.value = settings.language;
-      // A choice that no longer exists falls back to the first.
-      for (const select of [elements.voice, elements.language]) {
-        if (select.selectedIndex < 0) select.selectedIndex = 0;
-      }
-    },
   };
+}
+
+/**
+ * @param {HTMLElement} meter
+ * @param {number} level 0 to 1
+ */
+export function fillMeter(meter, level) {
+  const fill = /** @type {HTMLElement} */ (meter.firstElementChild);
+  fill.style.setProperty("--level", level.toFixed(3));
+  meter.setAttribute("aria-valuenow", String(Math.round(level * 100)));
+}
+
+/** What the eye sees of a level: -55 dB is nothing, -5 dB and louder all. @param {number} rms */
+export function visible(rms) {
+  return rms > 0 ? Math.max(0, Math.min(1, (20 * Math.log10(rms) + 55) / 50)) : 0;
+}
+
+/**
+ * @param {Phase} phase
+ * @param {boolean} free
+ * @param {boolean} held
+ * @param {boolean} busy
+ * @returns {MessageKey}
+ */
+function labelFor(phase, free, held, busy) {
+  if (!free) return held ? "talk.release" : "talk.hold";
+  if (busy) return "talk.stop";
+  return phase === "muted" ? "talk.unmute" : "talk.mute";
 }
 
 /** Without a keyboard, hints name no keys. */
@@ -203,79 +183,5 @@ const touch = window.matchMedia("(hover: none)");
 function hintFor(phase, mode) {
   const keys = [`hint.${phase}.${mode}`, `hint.${phase}`];
   const all = touch.matches ? keys.flatMap((key) => [`${key}.touch`, key]) : keys;
-  return /** @type {MessageKey} */ (all.find((key) => key in messages));
-}
-
-/**
- * @param {HTMLSelectElement} select
- * @param {import("./settings.js").Voice[]} voices
- * @param {string} defaultVoice
- */
-function fillVoices(select, voices, defaultVoice) {
-  const groups = new Map();
-  for (const voice of voices) {
-    const label = languageName(voice.language);
-    const group = groups.get(label) ?? document.createElement("optgroup");
-    group.label = label;
-    group.append(new Option(voice.name, voice.id));
-    groups.set(label, group);
-  }
-  const name = voices.find((voice) => voice.id === defaultVoice)?.name;
-  const standard = name
-    ? message("settings.voice.named", { name })
-    : message("settings.voice.default");
-  select.replaceChildren(new Option(standard, ""), ...groups.values());
-}
-
-/** @param {Item} item */
-function createItem(item) {
-  const node = document.createElement("li");
-  node.className = `item ${item.role}`;
-  if (item.role !== "resumed") {
-    const who = document.createElement("span");
-    who.className = "who";
-    who.textContent = message(`conversation.${item.role}`);
-    node.append(who);
-  }
-  const text = document.createElement("p");
-  // Right-to-left replies stand on their own side.
-  text.dir = "auto";
-  node.append(text);
-  return node;
-}
-
-/**
- * @param {HTMLElement} node
- * @param {Item} item
- */
-function drawItem(node, item) {
-  const text = /** @type {HTMLElement} */ (node.lastElementChild);
-  node.dataset.pending = String(!item.final);
-  text.replaceChildren();
-  if (item.role === "resumed") {
-    text.textContent = message("conversation.resumed");
-  } else if (item.failed) {
-    node.dataset.failed = "true";
-    text.textContent = message("conversation.unheard");
-  } else if (item.text === "") {
-    text.textContent = message("conversation.pending");
-  } else {
-    const timed = item.spoken && !item.played && item.words.length > 0;
-    const heard = timed ? heardLength(item.text, item.words, item.playedMs) : item.text.length;
-    const rest = item.interrupted ? "" : item.text.slice(heard);
-    text.append(item.text.slice(0, heard));
-    if (rest) text.append(span("ahead", rest));
-    if (item.interrupted) text.append(" ", span("mark", message("conversation.interrupted")));
-  }
-}
-
-/**
- * @param {string} name
- * @param {string} content
- */
-function span(name, content) {
-  const node = document.createElement("span");
-  node.className = name;
-  node.textContent = content;
-  return node;
+  return /** @type {MessageKey} */ (all.find(hasMessage));
 }

@@ -51,9 +51,10 @@ def open_chromium(
     microphone: Path | None,
     *,
     permission: Literal["granted", "denied"] = "granted",
+    again: bool = False,
 ) -> Iterator[Browser]:
-    """A browser whose microphone hears `microphone` from the moment it is opened, then silence;
-    None is a machine without one.
+    """A browser whose microphone hears `microphone` from the moment it is opened, then silence, or
+    the same `again`; None is a machine without one.
     """
     chromium = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if chromium is None:
@@ -63,7 +64,8 @@ def open_chromium(
         flags.append(GRANTED)
     if microphone is not None:
         flags.append("--use-fake-device-for-media-stream")
-        flags.append(f"--use-file-for-fake-audio-capture={microphone}%noloop")
+        once = "" if again else "%noloop"
+        flags.append(f"--use-file-for-fake-audio-capture={microphone}{once}")
     browser = playwright.chromium.launch(executable_path=chromium, args=flags)
     try:
         yield browser
@@ -114,6 +116,10 @@ class Visit:
             if time.monotonic() > deadline:
                 raise AssertionError(f"never seen: {what}\n{self.story()}")
             self.page.wait_for_timeout(50)
+
+    def until_running(self) -> None:
+        """Wait until the page's own script has run."""
+        self.until("the page's script", lambda: self.page.evaluate("'vivavoce' in window"))
 
     def until_state(self, *states: str) -> None:
         self.until(f"state {' or '.join(states)}", lambda: self.state in states)
@@ -220,6 +226,7 @@ def visit_page(
         page.on("pageerror", lambda error: visit.complaints.append(f"uncaught: {error}"))
         page.on("websocket", visit._watch)
         page.goto(url)
+        visit.until_running()
         visit.until_state(state)
         yield visit
         assert visit.strangers() == []

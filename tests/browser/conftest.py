@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,8 @@ class House:
 
     folder: Path
     server: Server
+    own: dict[str, str] = field(default_factory=lambda: STEADY)
+    """Its settings."""
 
     @property
     def url(self) -> str:
@@ -41,7 +43,7 @@ class House:
         self.server.process.wait()
 
     def start_again(self) -> None:
-        self.server = start_server(self.folder / "again", port=self.server.port, **STEADY)
+        self.server = start_server(self.folder / "again", port=self.server.port, **self.own)
 
 
 @pytest.fixture(scope="package")

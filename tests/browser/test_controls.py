@@ -56,13 +56,13 @@ def test_space_in_the_message_box_is_a_space(house: House, silent: Browser) -> N
 def test_tab_reaches_everything(house: House, silent: Browser) -> None:
     with visit_page(silent, house.url) as visit:
         reached = []
-        for _ in range(12):
+        for _ in range(9):
             visit.page.keyboard.press("Tab")
             focused = "document.activeElement"
-            name = f"{focused}.id || {focused}.type || {focused}.localName"
+            name = f"{focused}.id || {focused}.name || {focused}.localName"
             reached.append(visit.page.evaluate(name))
-        expected = ["a", "summary", "speak-replies", "voice", "language", "scroller", "talk"]
-        assert reached[:10] == [*expected, "hands-free", "box", "submit"]
+        tools = ["open-palette", "open-settings"]
+        assert reached == ["a", *tools, "scroller", "talk", "mode", "speak-replies", "box", "send"]
 
 
 def test_tap_is_no_turn(house: House, silent: Browser) -> None:
@@ -86,10 +86,10 @@ def test_silence_is_not_answered(house: House, silent: Browser) -> None:
         visit.press()
         visit.until_spoken(1.0)
         visit.release()
+        visit.until("words about it", lambda: visit.notice == "This could not be made out.")
+        assert visit.page.locator("#notice").get_attribute("data-tone") == "quiet"
         visit.until("it was judged", lambda: visit.events("response.done"))
         visit.until_state("ready")
-        assert visit.page.locator("#log p").all_inner_texts() == ["This could not be made out."]
-        assert visit.notice == ""
         assert visit.events("error") == []
 
 
@@ -110,11 +110,9 @@ def test_nothing_shuts_anybody_out(
         visit.page.locator("#talk").click()
         visit.until("a word about it", lambda: visit.notice)
         assert_open_to_all(visit)
-        for width, height in ((360, 740), (740, 360)):
+        for width, height in ((320, 640), (740, 360)):
             visit.page.set_viewport_size({"width": width, "height": height})
-            for opened in ("true", "false"):
-                visit.page.evaluate(f"document.getElementById('settings').open = {opened}")
-                assert_open_to_all(visit)
+            assert_open_to_all(visit)
 
 
 def add_axe(visit: Visit) -> None:
@@ -125,7 +123,9 @@ def add_axe(visit: Visit) -> None:
 
 def assert_open_to_all(visit: Visit) -> None:
     """No violation in what is shown now; a failure tells each with its element."""
-    found = visit.page.evaluate("() => axe.run()")
+    visit.page.evaluate("Promise.all(document.getAnimations().map(it => it.finished))")
+    how = {"rules": {"target-size": {"enabled": True}}}
+    found = visit.page.evaluate("how => axe.run(how)", how)
     told = [
         f"{violation['id']}: {violation['help']}: {node['html'][:200]} {node['failureSummary']}"
         for violation in found["violations"]

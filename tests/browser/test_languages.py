@@ -41,6 +41,7 @@ def test_the_browsers_languages_go_to_the_server_until_one_is_chosen(
 ) -> None:
     with visit_page(silent, house.url, locale="fr-CA") as visit:
         assert transcription(visit) == {"languages": ["fr-CA"]}
+        visit.page.locator("#open-settings").click()
         visit.page.locator("#language").select_option("de")
         visit.until("the choice sent", lambda: transcription(visit) == {"language": "de"})
 

@@ -182,6 +182,7 @@ def test_replies_may_be_written_only(house: House, silent: Browser) -> None:
         assert not any(event["type"] == "audio" for event in visit.received)
 
         visit.page.reload()
+        visit.until_running()
         visit.until_state("ready")
         assert not visit.page.get_by_label("Speak replies").is_checked()
         visit.page.get_by_label("Speak replies").check()
@@ -191,7 +192,9 @@ def test_replies_may_be_written_only(house: House, silent: Browser) -> None:
 
 def test_another_voice_can_be_chosen(house: House, silent: Browser) -> None:
     with visit_page(silent, house.url) as visit:
+        visit.page.get_by_role("button", name="Settings").click()
         visit.page.get_by_label("Voice").select_option("bm_george")
+        visit.page.keyboard.press("Escape")
         visit.write("Hello!")
         visit.until_heard(1, 0.3)
         updated = visit.events("session.updated")[-1]["session"]

@@ -82,8 +82,9 @@ def test_the_page_asks_for_a_key_once(locked: Server, keys: Keys, silent: Browse
         assert text not in kept + str(visit.requests) + cookie["value"]
 
         visit.page.reload()
+        visit.until_running()
         visit.until_state("ready")
-        visit.page.evaluate("document.getElementById('settings').open = true")
+        visit.page.locator("#open-settings").click()
         visit.page.get_by_role("button", name="Sign out").click()
         until_asked(visit)
         assert visit.page.context.cookies() == []

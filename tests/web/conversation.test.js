@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { EMPTY, itemOfTurn, reduce } from "../../web/conversation.js";
+import { EMPTY, itemOfTurn, knownItems, reduce } from "../../web/conversation.js";
 import { heardLength } from "../../web/heard.js";
-import { message, messages } from "../../web/messages.js";
+import { hasMessage, message } from "../../web/messages.js";
 import { phaseOf } from "../../web/phase.js";
 import { sessionUpdate } from "../../web/settings.js";
 
@@ -210,10 +210,9 @@ test("the server hears which languages the browser's user reads, unless one was 
 
 test("every phase has its word and its hint, every message its text", () => {
   for (const phase of ["connecting", "offline", "ready", "listening", "hearing", "thinking", "speaking"]) {
-    assert.ok(`phase.${phase}` in messages);
-    assert.ok(`hint.${phase}` in messages || `hint.${phase}.held` in messages);
+    assert.ok(hasMessage(`phase.${phase}`));
+    assert.ok(hasMessage(`hint.${phase}`) || hasMessage(`hint.${phase}.held`));
   }
-  assert.ok(Object.values(messages).every((text) => text.trim() !== ""));
   assert.equal(message("notice.server_error", { message: "no" }), "The server reports: no");
 });
 
@@ -225,4 +224,71 @@ test("a silence that has become an item is not shown", () => {
     delta("a", "Are you still there?"),
   );
   assert.deepEqual(shown(state), [["assistant", "Are you still there?"]]);
+});
+
+test("words are shown while they are spoken, before the server has made an item of them", () => {
+  const partial = (id, text) => ({
+    type: "conversation.item.input_audio_transcription.delta",
+    item_id: id,
+    delta: text,
+  });
+  let state = play(partial("u", "What is "), partial("u", "the "));
+  assert.deepEqual(
+    state.items.map(({ id, text, final }) => ({ id, text, final })),
+    [{ id: "u", text: "What is the ", final: false }],
+  );
+  state = [
+    { type: "input_audio_buffer.committed", item_id: "u" },
+    added("u", "user", [spoken]),
+    transcribed("u", "What is the time?"),
+  ].reduce(reduce, state);
+  assert.equal(state.items.length, 1);
+  assert.equal(state.items[0].text, "What is the time?");
+  assert.ok(state.items[0].final && state.items[0].spoken && !state.items[0].early);
+
+  const noise = reduce(reduce(state, partial("v", "mm")), { type: "input_audio_buffer.committed", item_id: "w" });
+  assert.deepEqual(noise.items.map(({ id }) => id), ["u"], "words that nothing came of");
+  const lost = reduce(reduce(state, partial("v", "mm")), { type: "local.lost" });
+  assert.ok(!lost.items.some(({ id }) => id === "v"));
+});
+
+test("timings belong to their reply, whichever comes first", () => {
+  const timings = { type: "response.timings", turn: 3, stages: { stt: 120.5 } };
+  for (const events of [
+    [created(3), outputAdded("a", 3), timings],
+    [created(3), timings, outputAdded("a", 3)],
+  ]) {
+    assert.deepEqual(play(...events).items[0].timings, { stt: 120.5 });
+  }
+  assert.equal(play(created(4), timings, outputAdded("b", 4)).items[0].timings, null);
+});
+
+test("a conversation that is cleared leaves nothing; what the server has rendered is kept", () => {
+  const rendered = { type: "conversation.item.rendered", item_id: "a", html: "<b>x</b>" };
+  const state = play(created(1), outputAdded("a", 1), rendered);
+  assert.equal(state.items[0].html, "<b>x</b>");
+  assert.deepEqual(reduce(state, { type: "local.cleared" }).items, []);
+});
+
+test("only what came since the last connection is known to the server", () => {
+  const before = play(outputAdded("a", 1), delta("a", "Hi."), { type: "local.lost" });
+  assert.deepEqual(knownItems(before), []);
+  const after = reduce(before, added("u", "user", [{ type: "input_text", text: "You?" }]));
+  assert.deepEqual(knownItems(after).map(({ id }) => id), ["u"]);
+});
+
+test("muted and asleep are hands-free only, and a reply goes before them", () => {
+  const facts = { line: "online", held: false, handsFree: true, level: 0, userSpeaking: false, playing: false, answering: false };
+  assert.equal(phaseOf({ ...facts, muted: true }), "muted");
+  assert.equal(phaseOf({ ...facts, asleep: true, userSpeaking: true }), "asleep");
+  assert.equal(phaseOf({ ...facts, asleep: true, playing: true }), "speaking");
+  assert.equal(phaseOf({ ...facts, handsFree: false, muted: true }), "ready");
+});
+
+test("while the wake phrase is waited for, nothing is answered", () => {
+  const chosen = { voice: "", language: "", speakReplies: true };
+  const update = (asleep) => sessionUpdate(chosen, { handsFree: true, canPlay: true, asleep, instructions: "Be kind." });
+  assert.equal(update(true).session.audio.input.turn_detection.create_response, false);
+  assert.deepEqual(update(false).session.audio.input.turn_detection, { type: "semantic_vad" });
+  assert.equal(update(false).session.instructions, "Be kind.");
 });

@@ -8,6 +8,7 @@ function setUp() {
   const sockets = [];
   const events = [];
   const lost = [];
+  const resumed = [];
   const open = (url, protocols) => {
     const socket = { url, protocols, readyState: 0, bufferedAmount: 0, sent: [] };
     socket.send = (data) => socket.sent.push(data);
@@ -19,17 +20,18 @@ function setUp() {
     url: "ws://here/v1/realtime",
     onEvent: (event) => events.push(event),
     onLost: (reason) => lost.push(reason),
+    onResumed: ({ restored }) => resumed.push(restored ? "restored" : events.length),
     open,
   });
-  const greet = (socket) => {
+  const greet = (socket, greeting = { type: "session.created" }) => {
     socket.readyState = 1;
-    socket.onmessage({ data: '{"type":"session.created"}' });
+    socket.onmessage({ data: JSON.stringify(greeting) });
   };
   const end = (socket, code) => {
     socket.readyState = 3;
     socket.onclose({ code });
   };
-  return { session, sockets, events, lost, greet, end };
+  return { session, sockets, events, lost, resumed, greet, end };
 }
 
 test("the wait doubles from half a second to ten, less a random quarter", () => {
@@ -133,4 +135,101 @@ test("audio that the line cannot take is dropped and counted; ten seconds of tha
   session.close();
   mock.timers.reset();
   mock.restoreAll();
+});
+
+const RESUMABLE = { type: "session.created", resume: { token: "abc", seconds: 60 } };
+
+test("a session goes on: what was missed is asked for, what did not arrive is sent again", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const { sockets, events, lost, resumed, greet, end, session } = setUp();
+  greet(sockets[0], RESUMABLE);
+  sockets[0].onmessage({ data: '{"type":"session.updated"}' });
+  for (const type of ["one", "two", "three"]) session.send({ type });
+  end(sockets[0], 1006);
+  assert.equal(session.send({ type: "four" }), true, "it waits for the line");
+  assert.equal(session.sendAudio(Int16Array.of(1)), true);
+  mock.timers.tick(500);
+  assert.deepEqual(sockets[1].protocols, ["vivavoce.v1", "vivavoce.resume.abc.2"]);
+  greet(sockets[1], { type: "session.resumed", received: 1 });
+  const types = sockets[1].sent.map((each) => (typeof each === "string" ? JSON.parse(each).type : "audio"));
+  assert.deepEqual(types, ["two", "three", "four", "audio"]);
+  assert.deepEqual(resumed, [2]);
+  sockets[1].onmessage({ data: '{"type":"error"}' });
+  assert.deepEqual(events.map(({ type }) => type), ["session.created", "session.updated", "error"]);
+  end(sockets[1], 1006);
+  session.retry();
+  assert.deepEqual(sockets[2].protocols[1], "vivavoce.resume.abc.3");
+  assert.deepEqual(lost, ["server_lost", "server_lost"]);
+  session.close();
+  mock.timers.reset();
+});
+
+test("where the session is gone, what was typed meanwhile goes to the new one", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const { sockets, events, greet, end, session } = setUp();
+  greet(sockets[0], RESUMABLE);
+  session.send({ type: "old" });
+  end(sockets[0], 1006);
+  const asked = ["response.cancel", "conversation.item.create", "response.create"];
+  for (const type of asked) session.send({ type });
+  session.retry();
+  greet(sockets[1], { type: "session.created", resume: { token: "def", seconds: 60 } });
+  assert.deepEqual(sockets[1].sent.map((each) => JSON.parse(each).type), asked.slice(1));
+  assert.equal(events.length, 2);
+  end(sockets[1], 1006);
+  session.retry();
+  assert.deepEqual(sockets[2].protocols[1], "vivavoce.resume.def.1");
+  session.close();
+  mock.timers.reset();
+});
+
+test("a line that may be dead is left behind at once", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const { sockets, greet, lost, session } = setUp();
+  session.renew();
+  assert.equal(sockets.length, 1, "one that is just being opened is not");
+  greet(sockets[0], RESUMABLE);
+  session.renew();
+  assert.equal(sockets.length, 2);
+  assert.deepEqual(lost, ["server_lost"]);
+  sockets[0].onclose?.({ code: 1006 });
+  assert.equal(lost.length, 1);
+  session.close();
+  mock.timers.reset();
+});
+
+test("after the time of grace nothing waits any more", () => {
+  let now = 1000;
+  mock.method(performance, "now", () => now);
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const { sockets, greet, end, session } = setUp();
+  greet(sockets[0], RESUMABLE);
+  end(sockets[0], 1006);
+  now += 60_001;
+  assert.equal(session.send({ type: "response.create" }), false);
+  assert.equal(session.sendAudio(Int16Array.of(1)), false);
+  session.close();
+  mock.timers.reset();
+  mock.restoreAll();
+});
+
+test("a server that was started anew counts from the beginning", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const { sockets, resumed, greet, end, session } = setUp();
+  greet(sockets[0], RESUMABLE);
+  session.send({ type: "old" });
+  end(sockets[0], 1006);
+  session.send({ type: "response.create" });
+  session.retry();
+  greet(sockets[1], { type: "session.resumed", received: 0, restored: true });
+  assert.deepEqual(sockets[1].sent, ['{"type":"response.create"}']);
+  assert.deepEqual(resumed, ["restored"]);
+  sockets[1].onmessage({ data: '{"type":"session.updated"}' });
+  end(sockets[1], 1006);
+  session.retry();
+  assert.deepEqual(sockets[2].protocols[1], "vivavoce.resume.abc.1");
+  greet(sockets[2], { type: "session.resumed", received: 0 });
+  assert.deepEqual(sockets[2].sent, ['{"type":"response.create"}'], "it had not arrived");
+  session.close();
+  mock.timers.reset();
 });

@@ -187,3 +187,29 @@ test("a lost server forgets the press", async () => {
   await talk.release();
   assert.deepEqual(log, ["input_audio_buffer.clear"]);
 });
+
+test("hands-free that is muted sends nothing until it is taken back", async () => {
+  const { talk, log } = setUp();
+  await talk.setHandsFree(true);
+  talk.hear(frame(1));
+  talk.setMuted(true);
+  talk.hear(frame(2));
+  assert.ok(talk.muted && !talk.streaming);
+  talk.setMuted(false);
+  talk.hear(frame(3));
+  assert.deepEqual(log.slice(-4), ["configure", 1, "input_audio_buffer.clear", 3]);
+  await talk.setHandsFree(false);
+  talk.setMuted(true);
+  assert.ok(!talk.muted, "there is nothing to mute");
+});
+
+test("hands-free does not listen to a turn that is played again", async () => {
+  let deaf = true;
+  const { talk, log } = setUp({ ports: { deaf: () => deaf } });
+  await talk.setHandsFree(true);
+  const before = log.length;
+  talk.hear(frame(1));
+  deaf = false;
+  talk.hear(frame(2));
+  assert.deepEqual(log.slice(before), [2]);
+});

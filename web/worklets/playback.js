@@ -6,7 +6,7 @@
  *      `{ type: "stop" }` | `{ type: "duck", gain }`
  * out: `{ type: "played", key, ms, done }` four times a second while an item plays, and at its end
  *      `{ type: "stopped", played: { key, ms } | null }` in answer to "stop"
- *      `{ type: "level", level, playing, counters }` every 50 ms while there is sound, once at its end
+ *      `{ type: "level", level, playing, position, counters }` every 50 ms while there is sound, once at its end
  */
 
 import { createPlayout } from "../playout.js";
@@ -45,14 +45,15 @@ class Playback extends AudioWorkletProcessor {
 
   /** @param {Float32Array} out */
   #meter(out) {
-    const { playing, counters, targetMs } = this.#playout;
+    const { playing, position, counters, targetMs } = this.#playout;
     for (const sample of out) this.#power += sample * sample;
     this.#samples += out.length;
     const ended = this.#wasPlaying && !playing;
     const begun = playing && !this.#wasPlaying;
     if (begun || ended || (playing && this.#samples >= sampleRate / 20)) {
       const level = ended ? 0 : Math.sqrt(this.#power / this.#samples);
-      this.port.postMessage({ type: "level", level, playing, counters: { ...counters, targetMs } });
+      const told = { ...counters, targetMs };
+      this.port.postMessage({ type: "level", level, playing, position, counters: told });
       this.#power = 0;
       this.#samples = 0;
     }

@@ -1,0 +1,87 @@
+// @ts-check
+/** The microphone as the conversation sees it: opened when wanted, treated as the settings say. */
+
+import { MicrophoneError, audioAllowed, openMicrophone } from "./microphone.js";
+
+/**
+ * @param {Pick<ReturnType<typeof import("./speaker.js").createSpeaker>, "unlock">} speaker
+ * @param {import("./settings.js").Settings} settings read whenever it is opened
+ * @param {object} ports
+ * @param {(samples: Int16Array) => void} ports.heard
+ * @param {() => void} ports.lost unplugged, or taken away; it is closed by then
+ */
+export function createEar(speaker, settings, { heard, lost }) {
+  /** @type {Promise<import("./microphone.js").Microphone> | null} */
+  let opening = null;
+  let open = false;
+  let level = 0;
+  /** When the last frame came. */
+  let heardAt = 0;
+
+  function forget() {
+    opening = null;
+    open = false;
+    level = 0;
+  }
+
+  return {
+    get open() {
+      return open;
+    },
+    /** Root mean square of the last frame, 0 to 1. */
+    get level() {
+      return level;
+    },
+    /** How long no sound has come from it, in ms; 0 if it is not open. */
+    get silentMs() {
+      return open ? performance.now() - heardAt : 0;
+    },
+
+    /**
+     * Open it, or find it open. Called inside a gesture.
+     * @throws {MicrophoneError}
+     */
+    async start() {
+      if (!audioAllowed()) throw new MicrophoneError("insecure_origin");
+      const { microphone: device, echo, noise, gain } = settings;
+      const how = { device, echo, noise, gain };
+      opening ??= speaker.unlock().then((context) =>
+        openMicrophone(
+          context,
+          {
+            onFrame(samples, loudness) {
+              level = loudness;
+              heardAt = performance.now();
+              heard(samples);
+            },
+            onLost() {
+              forget();
+              lost();
+            },
+          },
+          how,
+        ),
+      );
+      try {
+        await opening;
+        open = true;
+        heardAt = performance.now();
+      } catch (error) {
+        opening = null;
+        throw error;
+      }
+    },
+
+    /** Resolves when everything captured so far was handed out. */
+    async drain() {
+      await (await opening)?.drain();
+    },
+
+    /** Give it back: its light goes out. */
+    async close() {
+      const closing = opening;
+      forget();
+      (await closing)?.close();
+    },
+  };
+}

@@ -1,0 +1,55 @@
+// @ts-check
+/**
+ * Keeps the page's own files for when the server is away. The server always goes first, so that no
+ * visitor ever sees old code while it answers; what it says is kept, and shown only where it is silent.
+ * The interfaces under /v1 and the like are never kept: without the server they fail, as they should.
+ */
+
+const STORE = "vivavoce.shell";
+const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
+/** The page's files: what lies at the top or in one of these folders. */
+const FILES = /^\/(?:(?:kiosk|styles|words|worklets|icons)\/)?[^/]*$/;
+const NEVER = /^\/(?:health|ready|metrics|openapi\.json|sw\.js)$/;
+
+worker.addEventListener("install", () => void worker.skipWaiting());
+worker.addEventListener("activate", (event) => event.waitUntil(worker.clients.claim()));
+
+/** @param {URL} url */
+const isOurs = (url) =>
+  url.origin === worker.location.origin && FILES.test(url.pathname) && !NEVER.test(url.pathname);
+
+worker.addEventListener("message", (event) => {
+  if (event.data?.type !== "keep" || !Array.isArray(event.data.urls)) return;
+  const urls = event.data.urls.map((/** @type {string} */ name) => new URL(name));
+  event.waitUntil(keep(urls.filter(isOurs)));
+});
+
+/** @param {URL[]} urls */
+async function keep(urls) {
+  const store = await caches.open(STORE);
+  for (const { pathname } of urls) {
+    if (!(await store.match(pathname))) await store.add(pathname).catch(() => undefined);
+  }
+}
+
+worker.addEventListener("fetch", (event) => {
+  const url = new URL(event.request.url);
+  if (event.request.method === "GET" && isOurs(url)) event.respondWith(answer(event.request, url.pathname));
+});
+
+/**
+ * @param {Request} request
+ * @param {string} path
+ */
+async function answer(request, path) {
+  const store = await caches.open(STORE);
+  try {
+    const response = await fetch(request);
+    if (response.ok && response.type === "basic") await store.put(path, response.clone());
+    return response;
+  } catch (error) {
+    const kept = await store.match(path);
+    if (kept) return kept;
+    throw error;
+  }
+}

@@ -1,0 +1,286 @@
+// @ts-check
+/** The turns of the conversation in the document, and what can be done with each. */
+
+import { heardLength } from "./heard.js";
+import { icon } from "./icons.js";
+import { showHtml } from "./markup.js";
+import { formatTime, message } from "./messages.js";
+import { drawSpoken, span } from "./spoken.js";
+
+/** @typedef {import("./conversation.js").Item} Item */
+/** @typedef {import("./messages.js").MessageKey} MessageKey */
+/** @typedef {{ itemId: string, ms: number } | null} Position */
+
+/**
+ * @typedef {object} Acts what can be done with a turn
+ * @property {(text: string) => void} copy
+ * @property {(id: string) => void} replay
+ * @property {(id: string, text: string) => void} resend
+ * @property {(id: string) => void} regenerate
+ */
+
+/** The order in which a turn's timings are told. @type {readonly string[]} */
+const STAGES = ["voice_to_voice", "vad", "turn", "stt", "llm_first_token", "llm", "tts"];
+
+/**
+ * @param {{ log: HTMLElement, scroller: HTMLElement, announcer: HTMLElement }} elements
+ * @param {Acts} acts
+ */
+export function createTurns({ log, scroller, announcer }, acts) {
+  /** @type {Map<string, { item: Item, node: HTMLElement, heard: number, known: boolean, last: boolean }>} */
+  const drawn = new Map();
+  /** @type {readonly Item[]} */
+  let shown = [];
+  /** @type {Position} */
+  let position = null;
+
+  /**
+   * @param {readonly Item[]} items
+   * @param {{ announce: boolean }} how announce finished replies to a screen reader: only if they
+   *   are not spoken, or two voices would talk at once
+   */
+  function show(items, { announce }) {
+    shown = items;
+    const atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 64;
+    const present = new Set(items.map((item) => item.id));
+    for (const [id, { node }] of drawn) {
+      if (present.has(id)) continue;
+      node.remove();
+      drawn.delete(id);
+    }
+    const lost = items.findLastIndex((item) => item.role === "resumed");
+    items.forEach((item, index) => {
+      const before = drawn.get(item.id);
+      const node = before?.node ?? createTurn(item);
+      const known = index > lost;
+      const last = index === items.length - 1;
+      const heard = heardOf(item);
+      if (before?.item !== item || before.heard !== heard) drawText(node, item, heard);
+      if (before?.item !== item || before.known !== known || before.last !== last) {
+        drawActs(node, item, { known, last });
+      }
+      if (log.children[index] !== node) log.insertBefore(node, log.children[index] ?? null);
+      if (announce && item.role === "assistant" && item.final && before && !before.item.final) {
+        announcer.textContent = item.text;
+      }
+      drawn.set(item.id, { item, node, heard, known, last });
+    });
+    if (atEnd) scroller.scrollTop = scroller.scrollHeight;
+  }
+
+  /** How many characters the listener has come into it; -1 if that is not to be shown. @param {Item} item */
+  function heardOf(item) {
+    const here = position?.itemId === item.id;
+    if (item.words.length === 0 || (item.played && !here)) return -1;
+    return heardLength(item.text, item.words, here ? (position?.ms ?? 0) : item.playedMs);
+  }
+
+  /**
+   * @param {HTMLElement} node
+   * @param {Item} item
+   * @param {number} heard
+   */
+  function drawText(node, item, heard) {
+    node.dataset["pending"] = String(!item.final);
+    if (item.failed) node.dataset["failed"] = "true";
+    if (node.querySelector(".rewrite")) return;
+    const rich = item.html !== "" && heard < 0 && !item.interrupted;
+    const text = bodyOf(node, rich ? "div" : "p");
+    if (rich) return showHtml(text, item.html, acts.copy);
+    text.replaceChildren();
+    if (item.role === "resumed") text.textContent = message("conversation.resumed");
+    else if (item.failed) text.textContent = message("conversation.unheard");
+    else if (item.text === "") text.textContent = message("conversation.pending");
+    else {
+      const sounds = heard >= 0 && position?.itemId === item.id;
+      drawSpoken(text, item.text, heard, sounds, item.interrupted);
+      if (item.interrupted) text.append(" ", span("mark", message("conversation.interrupted")));
+    }
+  }
+
+  /**
+   * @param {HTMLElement} node
+   * @param {Item} item
+   * @param {{ known: boolean, last: boolean }} where `known` to the server
+   */
+  function drawActs(node, item, { known, last }) {
+    node.querySelector(".acts")?.remove();
+    if (item.role === "resumed" || item.failed || !item.final || item.text === "") return;
+    const row = document.createElement("div");
+    row.className = "acts";
+    row.role = "group";
+    row.ariaLabel = message("turn.actions");
+    row.append(button("turn.copy", "copy", () => acts.copy(item.text)));
+    if (known && item.spoken) {
+      row.append(button("turn.replay", "replay", () => acts.replay(item.id)));
+    }
+    if (known && item.role === "user") {
+      row.append(button("turn.edit", "edit", () => rewrite(node, item)));
+    }
+    if (known && item.role === "assistant" && last) {
+      row.append(button("turn.regenerate", "again", () => acts.regenerate(item.id)));
+    }
+    if (item.timings) row.append(timingsOf(item.timings));
+    node.append(row);
+  }
+
+  /**
+   * @param {HTMLElement} node
+   * @param {Item} item
+   */
+  function rewrite(node, item) {
+    const form = document.createElement("form");
+    form.className = "rewrite";
+    const box = document.createElement("textarea");
+    box.ariaLabel = message("turn.editing");
+    box.value = item.text;
+    const row = document.createElement("div");
+    const back = plainButton("turn.cancel", "button");
+    const send = plainButton("turn.resend", "submit");
+    send.classList.add("strong");
+    row.append(back, send);
+    form.append(box, row);
+    const body = /** @type {HTMLElement} */ (node.querySelector(".body"));
+    body.replaceWith(form);
+    const actions = node.querySelector(".acts");
+    actions?.toggleAttribute("hidden", true);
+
+    function close() {
+      form.replaceWith(body);
+      actions?.toggleAttribute("hidden", false);
+      /** @type {HTMLElement | null} */ (actions?.querySelector("[data-act=edit]") ?? null)?.focus();
+    }
+    back.addEventListener("click", close);
+    box.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") {
+        event.stopPropagation();
+        close();
+      } else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+        event.preventDefault();
+        form.requestSubmit();
+      }
+    });
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const text = box.value.trim();
+      close();
+      if (text) acts.resend(item.id, text);
+    });
+    box.focus();
+    box.setSelectionRange(box.value.length, box.value.length);
+  }
+
+  return {
+    show,
+
+    /** The listener has come further. @param {Position} now */
+    follow(now) {
+      const before = position?.itemId;
+      position = now;
+      for (const id of new Set([before, now?.itemId])) {
+        const at = id === undefined ? undefined : drawn.get(id);
+        if (!at) continue;
+        const heard = heardOf(at.item);
+        if (heard === at.heard && before === now?.itemId) continue;
+        at.heard = heard;
+        drawText(at.node, at.item, heard);
+      }
+    },
+
+    /** Open the user's last turn for changing; false if there is none. */
+    editLast() {
+      const item = shown.findLast(({ role, final }) => role === "user" && final);
+      const found = item && drawn.get(item.id)?.node.querySelector("[data-act=edit]");
+      if (found instanceof HTMLButtonElement) found.click();
+      return found !== null && found !== undefined;
+    },
+
+    /** Every word anew: the language of the page has changed. */
+    redraw() {
+      for (const { node } of drawn.values()) node.remove();
+      drawn.clear();
+      show(shown, { announce: false });
+    },
+  };
+}
+
+/** @param {Item} item */
+function createTurn(item) {
+  const node = document.createElement("li");
+  node.className = `item ${item.role}`;
+  if (item.role !== "resumed") {
+    const who = span("who", message(`conversation.${item.role}`));
+    const now = new Date();
+    const time = document.createElement("time");
+    time.dateTime = now.toISOString();
+    time.textContent = formatTime(now);
+    who.append(time);
+    node.append(who);
+  }
+  return node;
+}
+
+/**
+ * The element that holds a turn's words, of the kind that is wanted.
+ * @param {HTMLElement} node
+ * @param {"p" | "div"} kind
+ */
+function bodyOf(node, kind) {
+  const found = node.querySelector(".body");
+  if (found instanceof HTMLElement && found.localName === kind) return found;
+  const body = document.createElement(kind);
+  body.className = kind === "div" ? "body rich" : "body";
+  // Right-to-left replies stand on their own side.
+  body.dir = "auto";
+  if (found) found.replaceWith(body);
+  else node.append(body);
+  return body;
+}
+
+/** @param {Readonly<Record<string, number>>} timings */
+function timingsOf(timings) {
+  const details = document.createElement("details");
+  const summary = document.createElement("summary");
+  summary.ariaLabel = summary.title = message("turn.timings");
+  summary.append(icon("clock"));
+  const list = document.createElement("dl");
+  list.className = "timings";
+  for (const stage of STAGES) {
+    const ms = timings[stage];
+    if (ms === undefined) continue;
+    const name = document.createElement("dt");
+    name.textContent = message(/** @type {MessageKey} */ (`timing.${stage}`));
+    const value = document.createElement("dd");
+    value.textContent = message("timing.value", { ms: Math.round(ms) });
+    list.append(name, value);
+  }
+  details.append(summary, list);
+  return details;
+}
+
+/**
+ * @param {MessageKey} key
+ * @param {import("./icons.js").IconName} name
+ * @param {() => void} act
+ */
+function button(key, name, act) {
+  const node = document.createElement("button");
+  node.type = "button";
+  node.dataset["act"] = name;
+  node.ariaLabel = node.title = message(key);
+  node.append(icon(name));
+  node.addEventListener("click", act);
+  return node;
+}
+
+/**
+ * @param {MessageKey} key
+ * @param {"button" | "submit"} type
+ */
+function plainButton(key, type) {
+  const node = document.createElement("button");
+  node.type = type;
+  node.className = "plain";
+  node.textContent = message(key);
+  return node;
+}
