@@ -26,6 +26,7 @@ from voice.protocol.items import FunctionCallItem
 from voice.reply import Deltas, respond
 from voice.response import Plan, Reply, closing
 from voice.settings import Settings
+from voice.showing import show
 from voice.stamps import Stamps
 
 REMEMBERED = 3
@@ -142,6 +143,11 @@ class Answers:
         else:
             self.release(rev)
         self._launch(rev, "reply", self._make(reply, ask))
+        if self._extended:
+            self._launch(rev, "show", show(reply, partial(self._put_shown, rev)))
+
+    def _put_shown(self, rev: Rev, event: wire.ServerEvent) -> None:
+        self._outbox.put(Outgoing(event, rev, content=True))
 
     async def _make(self, reply: Reply, ask: Deltas) -> None:
         await respond(

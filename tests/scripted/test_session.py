@@ -386,3 +386,27 @@ def test_the_language_model_reads_along() -> None:
 def test_it_does_not_where_speculation_stops_before_it(level: str) -> None:
     script = Script(turn={"speculation": level}).says(0.5, 6.0, QUESTION)
     assert not script.answers(ANSWER).play().expected
+
+
+def test_markdown_is_shown_as_it_grows() -> None:
+    text = "\n".join(f"- **step {number}** of it" for number in range(40))
+    written = (
+        Script()
+        .configured({"output_modalities": ["text"], "audio": {"input": {"turn_detection": None}}})
+        .sends(0.5, type="response.create")
+        .answers(text)
+        .lasts(4)
+        .play()
+    )
+    shown = written.of(wire.ItemRendered)
+    assert len(shown) > 2
+    assert shown[-1].html.count("<strong>") == 40
+    assert [len(event.html) for event in shown] == sorted(len(event.html) for event in shown)
+    assert shown[-1].item_id == written.of(wire.ResponseDone)[0].response.output[0].id
+
+    spoken = Script().configured(PTT).sends(0.5, type="response.create").answers("It is *so*.")
+    assert [event.html.strip() for event in spoken.lasts(6).play().of(wire.ItemRendered)] == [
+        "<p>It is <em>so</em>.</p>"
+    ]
+    plain = Script().configured(PTT).sends(0.5, type="response.create").answers("It is so.")
+    assert plain.lasts(6).play().count(wire.ItemRendered) == 0

@@ -333,6 +333,13 @@ class AudioWords(_PartEvent, tag="response.output_audio.words", frozen=True, kw_
     exact: bool
 
 
+class ItemRendered(ServerEvent, tag="conversation.item.rendered", frozen=True, kw_only=True):
+    """A message's Markdown as sanitised HTML (`vivavoce.v1` only), again as it grows."""
+
+    item_id: str
+    html: str
+
+
 class Timings(ResponseEvent, tag="response.timings", frozen=True, kw_only=True):
     """How long each stage of the answer took, in milliseconds (`vivavoce.v1` only)."""
 
@@ -371,6 +378,7 @@ EXTENSIONS = (
     Timings,
     VoiceMissing,
     OutputCleared,
+    ItemRendered,
 )
 """Events that only a client of `vivavoce.v1` has asked for."""
 
