@@ -57,6 +57,15 @@ def speak(tmp_path_factory: pytest.TempPathFactory) -> Speak:
     return speak_once
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What loads weights or a browser runs in one process, one after the other; what needs neither
+    runs beside it, in the others (`make test`).
+    """
+    for item in items:
+        if any(item.get_closest_marker(name) for name in ("models", "browser")):
+            item.add_marker(pytest.mark.xdist_group("models"))
+
+
 def pytest_unconfigure() -> None:
     """Free resamplers that are still referred to: after pytest's summary, which is to be the last
     line, their library would list them on stderr.
