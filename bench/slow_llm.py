@@ -27,10 +27,10 @@ from bench.latency import questions, speak_to
 from bench.report import machine, table
 from bench.serving import serving
 from bench.speech import corpus_folder
-from voice.app import speak_text
 from voice.ask import Answer, ask
 from voice.audio import Pcm
 from voice.engines import EngineOptions, Tts, Vad, load_engine
+from voice.saying import speak_text
 from voice.settings import read_settings
 
 ANSWER = "That is a good question. I would have to think about it for a while."

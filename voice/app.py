@@ -30,13 +30,11 @@ from chat.api.errors import refuse as api_refuse
 from chat.api.errors import request_id
 from chat.errors import ChatError
 from chat.prompts import INSTRUCTIONS
-from chat.providers import Message, ProviderOptions
-from chat.providers.config import read_providers
-from chat.providers.pool import Pool, load_pool, single_pool
-from voice import metrics, rest
-from voice.audio import HEARD_RATE, Pcm
-from voice.clauses import Clauses
-from voice.engines import EngineOptions, Tts, load_engine
+from chat.providers import Message
+from chat.providers.pool import Pool
+from voice import llms, metrics, rest
+from voice.audio import HEARD_RATE
+from voice.engines import EngineOptions, load_engine
 from voice.errors import ConfigError, VoiceError
 from voice.gateway import Gateway
 from voice.guard import Guard, shown_error
@@ -47,7 +45,6 @@ from voice.rest.errors import refuse
 from voice.session import Engines
 from voice.settings import Settings
 from voice.sockets import Sockets
-from voice.speakable import speak
 
 log = logging.getLogger(__name__)
 
@@ -139,56 +136,12 @@ _PARTS = {
 def _loader(kind: str, settings: Settings) -> tuple[str, Callable[[], Any]]:
     """The name of what is chosen for `kind`, and the blocking call that loads it."""
     if kind == "llm":
-        return _models(settings)
+        return llms.loader(settings)
     section = getattr(settings, kind)
     model = getattr(section, "model", "")
     threads = getattr(section, "threads", 1)
     engine = EngineOptions(settings.weights, settings.device, threads, model)
     return f"{section.engine} {model}".strip(), lambda: load_engine(kind, section.engine, engine)
-
-
-def _models(settings: Settings) -> tuple[str, Callable[[], Pool]]:
-    if settings.providers_file is None:
-        options, kind = provider_options(settings), provider_name(settings)
-        return f"{kind} {options.model}".strip(), lambda: single_pool(kind, options)
-    file = read_providers(settings.providers_file)
-    return ", ".join(file.providers), lambda: load_pool(
-        file, weights=settings.weights, device=settings.device, threads=settings.llm.threads
-    )
-
-
-def _fitted(settings: Settings) -> Settings:
-    """The settings, with the context of the model that the voice uses."""
-    if settings.providers_file is None:
-        return settings
-    file = read_providers(settings.providers_file)
-    tokens = file.providers[file.first].context_tokens
-    llm = settings.llm.model_copy(update={"context_tokens": tokens})
-    return settings.model_copy(update={"llm": llm})
-
-
-def provider_name(settings: Settings) -> str:
-    """The provider that `auto` stands for."""
-    if settings.llm.provider != "auto":
-        return settings.llm.provider
-    return "openai-compatible" if settings.llm.base_url else "llama-cpp"
-
-
-def provider_options(settings: Settings) -> ProviderOptions:
-    """What the language model's provider is told."""
-    llm = settings.llm
-    return ProviderOptions(
-        weights=settings.weights,
-        model=llm.model,
-        base_url=llm.base_url,
-        api_key=llm.api_key.get_secret_value(),
-        device=settings.device,
-        threads=llm.threads,
-        context_tokens=llm.context_tokens,
-        connect_timeout=llm.connect_timeout,
-        first_token_timeout=llm.first_token_timeout,
-        between_tokens_timeout=llm.between_tokens_timeout,
-    )
 
 
 async def _warm(kind: str, part: Any, settings: Settings) -> None:
@@ -219,7 +172,7 @@ async def _warm(kind: str, part: Any, settings: Settings) -> None:
 
 def create_app(settings: Settings, say: Say = log.info) -> Starlette:
     """The ASGI application; its engines load in the background once it is started."""
-    service = Service(_fitted(settings), say)
+    service = Service(llms.fitted(settings), say)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -386,19 +339,6 @@ def serve(settings: Settings, say: Say) -> None:
         runner.run(run())
     if service.failure is not None:
         raise ConfigError(service.failure)
-
-
-async def speak_text(tts: Tts, text: str, *, voice: str, speed: float) -> Pcm:
-    """Speak a whole text, clause by clause as in a reply; 24 kHz."""
-    if voice not in tts.voices:
-        raise ConfigError(f"there is no voice {voice!r}")
-    language = tts.voices[voice].language
-    clauses = Clauses(language)
-    spoken: list[Pcm] = []
-    for clause in [*clauses.feed(text), *clauses.flush()]:
-        words = " ".join(piece.spoken for piece in speak(clause, language) if piece.spoken)
-        spoken.append((await tts.synthesize(words, voice=voice, speed=speed)).pcm)
-    return np.concatenate(spoken) if spoken else np.zeros(0, dtype=np.float32)
 
 
 def _is_loopback(host: str) -> bool:

@@ -23,8 +23,10 @@ REST = HEARD_RATE * 10
 GLANCE = HEARD_RATE * 3 // 10
 """Speech over a reply is looked at when it has lasted so long: long enough for two words."""
 
-AGAIN = HEARD_RATE // 5
-"""... and again when there is so much more; a look takes 0.1 to 0.2 s on two cores."""
+AGAIN = HEARD_RATE * 3 // 20
+"""... and again when there is so much more; a look takes 0.1 to 0.2 s on two cores, and there is
+only one at a time.
+"""
 
 RARELY = HEARD_RATE * 3 // 2
 """... or by so much at most, however long it lasts; twice that in a noise without a reply."""
@@ -92,7 +94,7 @@ def glance(turn: Turn, now: int, voiced: int) -> list[ev.Action]:
         return []
     turn.glancing, turn.glanced_to = True, now
     rarely = 2 * RARELY if turn.in_noise else RARELY
-    turn.glance_at = voiced + max(AGAIN, min(voiced // 4, rarely))
+    turn.glance_at = voiced + max(AGAIN, min(voiced // 5, rarely))
     return [ev.Glance(turn.rev, turn.start, now)]
 
 

@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Callable
 from functools import wraps
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ParamSpec, TextIO, TypeVar
 
@@ -18,7 +19,6 @@ from pydantic import SecretStr
 from models import fetch as fetching
 from models import store
 from models.errors import ModelError
-from voice import app
 from voice.ask import ask as ask_server
 from voice.ask import read_sound
 from voice.audio import SPOKEN_RATE, Pcm
@@ -26,6 +26,7 @@ from voice.cli_chat import back_up, restore
 from voice.engines import EngineOptions, load_engine
 from voice.errors import ConfigError, VoiceError
 from voice.keys import SCOPES, Keys
+from voice.saying import speak_text
 from voice.settings import env_names, origins, read_settings, walk
 
 P = ParamSpec("P")
@@ -69,6 +70,8 @@ def serve(host: str | None, port: int | None, data_dir: Path | None) -> None:
     for chatty in ("httpx2", "uvicorn.error"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.root.level))
     fetch_models(settings.weights, ("starter",))
+    # Its libraries take a second to load, which the other commands need not wait for.
+    app: Any = import_module("voice.app")
     app.serve(settings, click.echo)
 
 
@@ -265,9 +268,7 @@ def say(
     options = EngineOptions(settings.weights, settings.device, settings.tts.threads)
     tts = load_engine("tts", settings.tts.engine, options)
     pcm = asyncio.run(
-        app.speak_text(
-            tts, text, voice=voice or settings.tts.voice, speed=speed or settings.tts.speed
-        )
+        speak_text(tts, text, voice=voice or settings.tts.voice, speed=speed or settings.tts.speed)
     )
     write_sound(output, pcm)
     click.echo(f"{len(pcm) / SPOKEN_RATE:.2f} s written to {output}")

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from chat.errors import ChatError
-from chat.storage import Storage, backup, open_storage
-from chat.storage.archive import Manifest
-from chat.storage.records import now
 from voice.errors import VoiceError
 from voice.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from chat.storage import Storage
+    from chat.storage.archive import Manifest
 
 _data_dir = click.option(
     "--data-dir", type=click.Path(path_type=Path), help="Folder for weights and data."
@@ -41,11 +44,14 @@ def back_up(
     encrypted. It is read through once and compared with its manifest before this ends.
     """
     settings, passphrase = _read(data_dir, passphrase_file)
-    target = file or settings.data_dir / "backups" / f"{now():%Y%m%dT%H%M%SZ}{backup.SUFFIX}"
+    backup = _backup()
+    made = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}{backup.SUFFIX}"
+    target = file or settings.data_dir / "backups" / made
 
     async def write(storage: Storage) -> Manifest:
         await backup.back_up(storage, target, passphrase=passphrase, force=force)
-        return await asyncio.to_thread(backup.verify, target, passphrase=passphrase)
+        manifest: Manifest = await asyncio.to_thread(backup.verify, target, passphrase=passphrase)
+        return manifest
 
     manifest = _run(settings, write)
     click.echo(f"{_told(manifest)} written to {target}, and verified")
@@ -66,10 +72,17 @@ def restore(file: Path, force: bool, passphrase_file: TextIO | None, data_dir: P
     settings, passphrase = _read(data_dir, passphrase_file)
 
     async def read(storage: Storage) -> Manifest:
-        return await backup.restore(storage, file, passphrase=passphrase, force=force)
+        restored = _backup().restore(storage, file, passphrase=passphrase, force=force)
+        manifest: Manifest = await restored
+        return manifest
 
     manifest = _run(settings, read)
     click.echo(f"{_told(manifest)} restored, as of {manifest.made_at}")
+
+
+def _backup() -> Any:
+    # The other commands need not wait for the database's libraries.
+    return import_module("chat.storage.backup")
 
 
 def _told(manifest: Manifest) -> str:
@@ -98,7 +111,8 @@ def _run(settings: Settings, work: Callable[[Storage], Awaitable[Manifest]]) -> 
 
     async def run() -> Manifest:
         url = settings.storage.url.get_secret_value()
-        storage = await open_storage(url, data_dir=settings.data_dir)
+        opening: Any = import_module("chat.storage")
+        storage: Storage = await opening.open_storage(url, data_dir=settings.data_dir)
         try:
             return await work(storage)
         finally:

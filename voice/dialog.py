@@ -135,10 +135,14 @@ class Dialog:
             # The button says where it starts: quiet words before the first loud one count.
             floor.open(floor.spoken_for, at)
             return []
+        began = floor.began(at)
         turn = floor.open(max(at - policy.prefix, floor.spoken_for), at)
         turn.weighed = policy.interrupt_response and bool(floor.own.sounding(floor.now))
-        opening = ev.Suspect if turn.weighed else ev.OpenTurn
-        return [opening(turn.number, turn.start)]
+        if not turn.weighed:
+            return [ev.OpenTurn(turn.number, turn.start)]
+        suspect = ev.Suspect(turn.number, turn.start)
+        turn.start = min(turn.start, began)
+        return [suspect]
 
     def _reopen(self, at: int) -> list[ev.Action]:
         floor, turn = self._floor, self._floor.committed
@@ -171,7 +175,7 @@ class Dialog:
         turn.used = turn.overhearing = turn.glancing = False
         turn.scored = None
         if turn.weighed and turn.voiced < self.policy.interrupt:
-            return self._floor.drop(turn)
+            return self._floor.drop(turn, unknown=True)
         if turn.weighed or self.policy.speculation != "off":
             return [asking.transcribe(turn, final=False)]
         return []

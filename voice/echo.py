@@ -54,8 +54,15 @@ way from the loudspeaker to the microphone: 1.28 s, more than the longest delay.
 _SETTLING = 4
 """Frames taken for echo after the delay was found."""
 
-_TIMES = 3
-"""Comparisons in a row that have to find the same delay before it is believed."""
+_TIMES, _TIMES_DEAF = 3, 8
+"""Comparisons in a row that have to find the same delay before it is believed: at most times, and
+where there was no echo while there should have been one.
+"""
+
+_FILLED = 5
+"""Loud frames among those that are compared: two voices that have just begun are alike, wherever
+in a reply that is.
+"""
 
 _HIDDEN, _FADES = 0.006, 0.98
 """A frame with less than this share of the loudest echo lately is the room's answer to it: it
@@ -238,13 +245,15 @@ class Echo:
 
     def _search(self, end: int) -> None:
         """Look for the delay in what is heard."""
+        if sum(_power(frame) > _LOUD * FRAME for frame in self._heard) < _FILLED:
+            return
         found = self._compare(self._delay, self._heard, end)
         if found is None:
             return
         lag, heard, line = found
         if self.lag is not None and abs(lag - self.lag) <= _SAME:
             self._trust()
-        elif self._times >= _TIMES:
+        elif self._times >= (_TIMES_DEAF if self.deaf else _TIMES):
             self._move(lag, heard, line, end, due=end - FRAME)
         else:
             return

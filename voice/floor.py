@@ -15,6 +15,14 @@ PAST = HEARD_RATE * 7
 """Sound from before a turn that is kept at hand; no longer prefix can be asked for."""
 
 
+PIECES = HEARD_RATE * 8 // 10
+"""What is let pass over a reply without being understood goes on if it does so this soon (samples);
+"""
+
+PIECED = HEARD_RATE * 4
+"""... and so much of it is heard together."""
+
+
 class Floor:
     """State that the rules share, and the few changes of it that several of them make."""
 
@@ -24,6 +32,8 @@ class Floor:
         self.spoken_for = 0
         """Audio before this sample belongs to a turn that is over, or was cleared."""
         self.turn: Turn | None = None
+        self.let_pass = (0, 0)
+        """Where sound over a reply that was not understood began, and where it ended."""
         self.committed: Turn | None = None
         """The newest committed turn: it may still want its transcript, or be reopened."""
         self.own = Replying()
@@ -55,7 +65,9 @@ class Floor:
             return past.start
         if self.policy.detection == "none":
             return self.spoken_for
-        return turn.start if turn is not None else max(self.spoken_for, self.now - PAST)
+        if turn is not None:
+            return turn.start
+        return min(max(self.spoken_for, self.now - PAST), self.began(self.now))
 
     def next_rev(self) -> Rev:
         """For a reply that no pause of the user's began."""
@@ -85,16 +97,28 @@ class Floor:
         turn.probability, turn.scoring = None, False
         return [ev.Abandon(turn.rev)] if busy else []
 
-    def drop(self, turn: Turn) -> list[ev.Action]:
-        """The open turn was nothing; whoever it was, the floor is the assistant's."""
+    def drop(self, turn: Turn, *, unknown: bool = False) -> list[ev.Action]:
+        """The open turn was nothing; whoever it was, the floor is the assistant's.
+
+        `unknown`: what it was could not be understood, so that it may be a piece of something.
+        """
         actions = self.abandon(turn)
         self.turn = None
         self.spoken_for = max(turn.end, turn.start)
+        self.let_pass = (turn.start, self.spoken_for) if unknown else (0, 0)
         actions.append(ev.DropTurn(turn.number, self.spoken_for))
         if self.unanswered and not self.own.active:
             self.unanswered = False
             actions += self.own.begin(self.next_rev(), self.now, held=False)
         return actions
+
+    def began(self, at: int) -> int:
+        """Where what is said over a reply at sample `at` began: a voice that is half hidden by an
+        echo comes in pieces, none of which is understood alone.
+        """
+        start, end = self.let_pass
+        goes_on = end == self.spoken_for and at - end <= PIECES and at - start <= PIECED
+        return start if goes_on else at
 
     def clear(self, now: int) -> list[ev.Action]:
         """The client throws away what was said since the last turn."""

@@ -22,7 +22,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from chat.storage.records import LOCAL_OWNER
+from chat.owners import LOCAL_OWNER
 from voice.errors import ConfigError, VoiceError
 from voice.passes import PASS_BYTES, Credential, Passes, digest
 

@@ -41,7 +41,7 @@ CHANTED = 4
 """One word so many times over is what Whisper makes of coughs and knocks: "Puh, puh, puh, puh"."""
 
 GUESSED = -0.75
-"""The same for two words or more of which the end is missing."""
+"""The same for three words, and for more of which the end is missing."""
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
 _HUM = re.compile(
@@ -126,7 +126,7 @@ def understand(text: str, confidence: float = 0.0) -> tuple[Kind, int]:
         return "stop", content
     if len(rest) >= CHANTED and content == 1:
         return "nothing", 0
-    if 0 < content <= 2 and confidence < UNSURE:
+    if (0 < content <= 2 and confidence < UNSURE) or (content == 3 and confidence < GUESSED):
         return "nothing", 0
     if content:
         return "speech", content

@@ -45,7 +45,8 @@ def decide(floor: Floor, turn: Turn, voiced: int, *, over: bool) -> list[ev.Acti
     sensitivity = floor.policy.thinking if thinks else floor.policy.speaking
     verdict = weigh(overlap, "medium" if turn.in_noise else sensitivity)
     if verdict == "dismiss":
-        return floor.drop(turn)
+        unknown = understand(overlap.text or "", overlap.confidence)[0] == "nothing"
+        return floor.drop(turn, unknown=unknown)
     return interrupt(floor, turn, hasty=not over) if verdict == "interrupt" else []
 
 

@@ -265,7 +265,11 @@ class Session:
         task = asyncio.current_task()
         own = self._own_words(start)
         said = await self.transcripts.transcribe(
-            rev, start, end, lambda: self._work.is_live(rev, task)
+            rev,
+            start,
+            end,
+            lambda: self._work.is_live(rev, task),
+            weighed=self.dialog.weighing,
         )
         if said is not None:
             self._stamps.note(rev.turn, "transcribed")

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from chat.conversation import Item, MessageItem
 from voice import metrics
-from voice.audio import HEARD_RATE, quietest
-from voice.engines import Spoken, Stt
+from voice.audio import HEARD_RATE, Pcm, quietest
+from voice.engines import Spoken, Stt, Transcript
 from voice.engines.languages import BRIEF, Languages
 from voice.errors import VoiceError
 from voice.events import Rev
@@ -140,9 +140,17 @@ class Transcripts:
         return rev in self._running and self._settling.setdefault(rev.turn, rev) == rev
 
     async def transcribe(
-        self, rev: Rev, start: int, end: int, is_live: Callable[[], bool]
+        self,
+        rev: Rev,
+        start: int,
+        end: int,
+        is_live: Callable[[], bool],
+        *,
+        weighed: bool = False,
     ) -> Understood | None:
         """Transcribe a turn up to a pause. Failure counts as nothing said and is told.
+
+        What is `weighed` may be in any language.
 
         Returns None if, when it is done, the revision is not live any more.
         """
@@ -153,6 +161,8 @@ class Transcripts:
         self._running.add(rev)
         try:
             heard = await self._stt.transcribe(pcm, language=self._known, prefix=hearing.agreed)
+            if weighed and not hearing.agreed:
+                heard = await self._doubt(pcm, heard)
             text, language = believed(heard, self._tape.speech(began, end + TAIL)), heard.language
             confidence = heard.confidence
         except VoiceError as error:
@@ -216,16 +226,22 @@ class Transcripts:
         with suppress(VoiceError):
             pcm = self._tape.read(start, end)
             heard = await self._stt.transcribe(pcm, language=self._known, urgent=False)
-            if self.language is None and (not heard.text or heard.confidence < UNSURE):
-                # In a brief utterance another language than expected sounds like nonsense, or
-                # like nothing, of which the recogniser may be sure.
-                anything = Languages(allowed=self.languages.allowed)
-                other = await self._stt.transcribe(pcm, language=anything, urgent=False)
-                least = max(heard.confidence, GUESSED) if heard.text else GUESSED
-                if other.text and other.confidence > least:
-                    heard = other
+            heard = await self._doubt(pcm, heard)
             return Understood(believed(heard, self._tape.speech(start, end)), heard.confidence)
         return None
+
+    async def _doubt(self, pcm: Pcm, heard: Transcript) -> Transcript:
+        """`heard`, or what is understood if it may be in another language than is expected.
+
+        Then a brief utterance sounds like nonsense, or like nothing, of which the recogniser may
+        be sure.
+        """
+        if self.language is not None or (heard.text and heard.confidence >= UNSURE):
+            return heard
+        anything = Languages(allowed=self.languages.allowed)
+        other = await self._stt.transcribe(pcm, language=anything, urgent=False)
+        least = max(heard.confidence, GUESSED) if heard.text else GUESSED
+        return other if other.text and other.confidence > least else heard
 
     def owe(self, rev: Rev, seconds: float) -> None:
         """The turn, `seconds` long, is committed: its transcript is told when it is there."""

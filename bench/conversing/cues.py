@@ -21,10 +21,10 @@ import soxr
 from bench.conversing.noises import MADE, hum
 from bench.conversing.sound import levelled, voiced
 from bench.speech import Clip, corpus_folder, read_manifest
-from voice.app import speak_text
 from voice.audio import HEARD_RATE, Pcm, quietest
 from voice.audio import SPOKEN_RATE as RATE
 from voice.engines import EngineOptions, joined, load_engine
+from voice.saying import speak_text
 
 SPEECH, NOISE = -26.0, -32.0
 VOICES = ("am_michael", "bf_emma", "bm_george", "af_bella", "am_puck")

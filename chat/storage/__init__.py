@@ -7,8 +7,8 @@ function has written is on the disk before it returns. They raise `ChatError`: `
 `exists`, `version_conflict`, `invalid_request`, `too_large`, `storage_busy`, `storage_failed`.
 """
 
+from chat.owners import LOCAL_OWNER
 from chat.storage.content import Content, Plain
 from chat.storage.database import Storage, open_storage
-from chat.storage.records import LOCAL_OWNER
 
 __all__ = ["LOCAL_OWNER", "Content", "Plain", "Storage", "open_storage"]

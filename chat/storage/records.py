@@ -15,9 +15,6 @@ from typing import Any, Literal
 
 from chat.errors import ChatError
 
-LOCAL_OWNER = "local"
-"""The first owner: whoever sits at the machine while there are no accounts."""
-
 HEAD = "head"
 """As a new message's parent: the newest message of the branch that is shown."""
 
