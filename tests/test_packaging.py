@@ -297,3 +297,12 @@ def test_no_server_is_not_healthy(tmp_path: Path) -> None:
 @pytest.mark.models
 def test_a_real_server_is_healthy(server: Server, tmp_path: Path) -> None:
     assert check_health(server.port, tmp_path) == 0
+
+
+def test_all_compiled_libraries_load_in_one_process() -> None:
+    """Those made by Cython share types by its version, and refuse each other where these differ."""
+    libraries = "xllamacpp, av, uharfbuzz, asyncpg.protocol, uvloop, httptools, sqlalchemy, fugashi"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {libraries}"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -43,6 +43,7 @@ COOKIE = "vivavoce"
 SCOPED = {
     "/v1/browser_session": "realtime",
     "/v1/realtime": "realtime",
+    "/v1/kiosk": "realtime",
     "/v1/audio": "audio",
     "/v1/chat": "chat",
     "/api/v1": "conversations",
