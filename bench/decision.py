@@ -6,7 +6,8 @@ The interruptions of `bench.conversation` and more, in eleven languages, recorde
 Kokoro, are said over an English reply to the real session in sample time (`bench.weighed`). Speech
 is *decision-worthy* at the end of the shortest beginning of the clip, in steps of 50 ms, that the
 recogniser, not knowing the language, understands with certainty enough to interrupt: a command to
-stop, or two words, by the rules of `voice.overlap`. Prints for each when that is, when the reply
+stop, or two words, by the rules of `voice.overlap`. It must still do so 50 ms later: of a tenth of
+a second the recogniser makes a word by chance. Prints for each when that is, when the reply
 was ended, and for each language the share that was ended within 300 ms of it; one that never ended
 a reply is late. Then backchannels, hums and noises are heard in the same way: those that end the
 reply do so by mistake.
@@ -64,12 +65,17 @@ HEAD = f"{'':12}{'said':>5}{'within':>7}{'':7}{'never':>7}{'median':>9}"
 
 def decision_worthy(models: Models, pcm: Pcm, begin: int) -> float | None:
     """Seconds from sample `begin`, where the words of `pcm` (16 kHz) begin, until they are."""
-    anything = Languages()
+    anything, since = Languages(), 0
     for end in range(begin + 2 * STEP, len(pcm) + STEP, STEP):
         heard = models.stt.listen(pcm[:end], language=anything, again=False)  # type: ignore[attr-defined]
         over = end >= len(pcm)
-        if weigh(Overlap(end - begin, over, heard.text, heard.confidence), "medium") == "interrupt":
-            return (min(end, len(pcm)) - begin) / HEARD_RATE
+        overlap = Overlap(end - begin, over, heard.text, heard.confidence)
+        if weigh(overlap, "medium") != "interrupt":
+            since = 0
+        elif since or over:
+            return (min(since or end, len(pcm)) - begin) / HEARD_RATE
+        else:
+            since = end
     return None
 
 

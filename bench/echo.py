@@ -1,7 +1,7 @@
 """Echo: does the assistant interrupt itself, and does a voice over it come through?
 
     VIVAVOCE_SPEECH_DIR=... python -m bench.echo [--delays 50,300] [--levels=-6,-30] [--plain]
-        [--weighed]
+        [--weighed] [--every N]
 
 Kokoro's speech is the reply, sent in pieces of 0.2 s three times faster than it plays. It sounds in
 a room, so much later than it is sent, and so much quieter than the user speaks (-26 dB of full
@@ -21,6 +21,7 @@ import argparse
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from itertools import islice, product
 from pathlib import Path
 
 import numpy as np
@@ -244,6 +245,7 @@ def main() -> None:
     parser.add_argument("--levels", default="-6,-12,-20,-30", help="decibels below the user")
     parser.add_argument("--plain", action="store_true", help="also without the defence")
     parser.add_argument("--weighed", action="store_true", help="also through the real session")
+    parser.add_argument("--every", type=int, default=1, help="every Nth echo only (not 6th)")
     chosen = parser.parse_args()
     folder = corpus_folder()
     if folder is None:
@@ -263,28 +265,26 @@ def main() -> None:
     by_level: dict[str, Result] = {}
     by_room: dict[str, Result] = {}
     total = Result()
-    number = 0
-    for delay in map(int, chosen.delays.split(",")):
-        for decibels in map(float, chosen.levels.split(",")):
-            for name, room in places.items():
-                reply = replies[number % len(replies)]
-                length = BEGINS + len(reply) + 2 * HEARD_RATE
-                users = [
-                    (EARLIER, voices[number % len(voices)]),
-                    (LATER, voices[(number + 7) % len(voices)]),
-                ]
-                echo = echo_of(reply, room, delay / 1000, decibels, length)
-                result = measure(vad, echo, Sent.of((BEGINS, reply)), users, plain=chosen.plain)
-                if chosen.weighed:
-                    result.ended = ends(models, number % len(replies), echo)
-                key = f"{delay} ms, {decibels:.0f} dB"
-                for table, row in ((by_level, key), (by_room, name)):
-                    table.setdefault(row, Result())
-                    table[row] += result
-                total += result
-                number += 1
+    delays, levels = chosen.delays.split(","), chosen.levels.split(",")
+    grid = enumerate(product(map(int, delays), map(float, levels), places.items()))
+    for number, (delay, decibels, (name, room)) in islice(grid, 0, None, chosen.every):
+        reply = replies[number % len(replies)]
+        length = BEGINS + len(reply) + 2 * HEARD_RATE
+        users = [
+            (EARLIER, voices[number % len(voices)]),
+            (LATER, voices[(number + 7) % len(voices)]),
+        ]
+        echo = echo_of(reply, room, delay / 1000, decibels, length)
+        result = measure(vad, echo, Sent.of((BEGINS, reply)), users, plain=chosen.plain)
+        if chosen.weighed:
+            result.ended = ends(models, number % len(replies), echo)
+        for table, row in ((by_level, f"{delay} ms, {decibels:.0f} dB"), (by_room, name)):
+            table.setdefault(row, Result())
+            table[row] += result
+        total += result
     other: dict[str, Result] = {}
-    for number, (name, echo, sent, users) in enumerate(trials(replies, voices, places)):
+    more = enumerate(trials(replies, voices, places))
+    for number, (name, echo, sent, users) in islice(more, 0, None, chosen.every):
         other.setdefault(name, Result())
         result = measure(vad, echo, sent, users, plain=chosen.plain)
         if chosen.weighed and len({of for _, of, _ in sent.pieces}) == 1:

@@ -208,6 +208,24 @@ def test_with_headphones_nobody_is_taken_for_an_echo(calm: float, taken: bool) -
     assert not any(result.only_echo for result in clean(echo, voice, later))
 
 
+def found_in(calm: float, seconds: float) -> bool:
+    """Whether so many seconds of a reply's echo are found after so many of silence."""
+    echo, reply = Echo(), babble(6.0, 1)
+    echo.play(reply, 0)
+    heard = echo_at(0.2, reply)
+    begins, frames = int(calm * HEARD_RATE) // FRAME * FRAME, int(seconds * HEARD_RATE / FRAME)
+    heard[:begins] = 0.0
+    heard[begins + frames * FRAME :] = 0.0
+    list(clean(echo, heard))
+    return echo.lag is not None
+
+
+def test_with_headphones_an_echo_has_to_last_to_be_believed() -> None:
+    assert found_in(0.5, 0.4)
+    assert not found_in(2.5, 0.7)
+    assert found_in(2.5, 1.5)  # they were taken off
+
+
 def test_a_voice_over_the_echo_keeps_its_sound() -> None:
     echo, reply, voice = Echo(), babble(6.0, 1), rooms.at_level(babble(1.0, 2), -26.0)
     heard = echo_at(0.2, reply)

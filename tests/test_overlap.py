@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from voice.overlap import (
     FAINT,
+    GUESSED,
     UNHEARD,
+    UNSURE,
     Overlap,
     Sensitivity,
     agrees,
@@ -65,6 +67,22 @@ def test_kinds(text: str, kind: str) -> None:
 def test_words_that_only_listen_do_not_count() -> None:
     assert understand("Yeah, okay, but what about her?") == ("speech", 3)
     assert understand("\u660e\u5929\u600e\u4e48\u6837") == ("speech", 3)  # five characters
+
+
+@pytest.mark.parametrize(
+    ("text", "confidence", "kind"),
+    [
+        ("Koshi", UNSURE - 0.01, "nothing"),
+        ("Koshi", UNSURE, "speech"),
+        ("You are here", GUESSED - 0.01, "nothing"),
+        ("You are here", GUESSED, "speech"),
+        ("You are not here", GUESSED - 0.01, "speech"),
+        ("You are not here", 2 * UNSURE - 0.01, "nothing"),
+        ("Stop", GUESSED - 0.01, "stop"),
+    ],
+)
+def test_the_fewer_words_the_surer_they_must_be(text: str, confidence: float, kind: str) -> None:
+    assert understand(text, confidence)[0] == kind
 
 
 def test_a_command_to_stop_and_nothing_else() -> None:

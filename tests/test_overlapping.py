@@ -100,6 +100,50 @@ def test_a_short_sound_is_not_even_recognised() -> None:
     assert dialog.replying
 
 
+def looked_at_after(first: list[ev.Event], pause: float, *, lasted: float = 0.5) -> int:
+    """Where a look begins at speech that follows the `first`, `lasted` seconds long, so soon."""
+    dialog = answering()
+    end = START + int(lasted * S)
+    feed(dialog, ev.SpeechStarted(START), ev.Elapsed(min(end, START + S // 2)))
+    feed(dialog, ev.Glanced(Rev(2, 0), ""), ev.Elapsed(end), ev.SpeechPaused(end), *first)
+    again = end + int(pause * S)
+    looked = again + S // 2
+    glance = feed(dialog, ev.Elapsed(again), ev.SpeechStarted(again), ev.Elapsed(looked))[-1]
+    assert isinstance(glance, ev.Glance)
+    assert glance.end == looked
+    return glance.start
+
+
+@pytest.mark.parametrize("text", ["", "Koshi"])
+def test_pieces_that_are_not_understood_are_heard_together(text: str) -> None:
+    assert looked_at_after([ev.Transcribed(Rev(2, 1), text, -0.9)], 0.5) == PREFIX
+
+
+def test_so_are_those_too_short_to_be_looked_at() -> None:
+    assert looked_at_after([], 0.5, lasted=0.1) == PREFIX
+
+
+@pytest.mark.parametrize(
+    ("text", "pause", "lasted"),
+    [("Mm-hm.", 0.5, 0.5), ("", 0.9, 0.5), ("", 0.5, 3.3)],
+    ids=["understood", "late", "long"],
+)
+def test_other_pieces_are_heard_alone(text: str, pause: float, lasted: float) -> None:
+    end, said = START + int(lasted * S), [ev.Transcribed(Rev(2, 1), text)]
+    start = looked_at_after([*said], pause, lasted=lasted)
+    assert start == max(end, end + int(pause * S) - SEMANTIC.prefix)
+
+
+def test_what_was_let_pass_is_kept_as_long_as_it_may_go_on() -> None:
+    dialog = answering()
+    spoken_over(dialog, "")
+    end = START + S // 2
+    feed(dialog, ev.Elapsed(end + S // 2))
+    assert dialog.wanted == PREFIX
+    feed(dialog, ev.Elapsed(end + S))
+    assert dialog.wanted == end
+
+
 @pytest.mark.parametrize("text", ["", "Mm-hm."])
 def test_a_reply_that_was_cut_for_nothing_is_taken_up_again(text: str) -> None:
     dialog = answering(replace(SEMANTIC, speaking="high"))

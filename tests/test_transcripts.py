@@ -264,6 +264,30 @@ async def test_a_look_that_is_in_doubt_looks_for_other_languages(
     assert talk.stt.languages_asked == [only, Languages(allowed=only.allowed)]
 
 
+async def test_what_is_nothing_in_one_language_may_be_something_in_another() -> None:
+    talk = Talk()
+    talk.says(2, 1.0)
+    talk.stt.answers = [
+        Transcript("", "en", confidence=-0.3),
+        Transcript("Enciende la luz", "es", confidence=-0.4),
+    ]
+    assert await talk.transcripts.glance(0, talk.tape.end) == ("Enciende la luz", -0.4)
+
+
+@pytest.mark.parametrize("weighed", [True, False])
+async def test_speech_over_a_reply_is_in_doubt_when_it_is_over_too(weighed: bool) -> None:
+    talk = Talk()
+    talk.says(2, 1.0)
+    talk.stt.answers = [
+        Transcript("Moe be ends", "en", confidence=-0.96),
+        Transcript("Muy bien", "es", confidence=-0.5),
+    ]
+    understood = await talk.transcripts.transcribe(
+        Rev(1, 0), 0, talk.tape.end, lambda: True, weighed=weighed
+    )
+    assert understood == (("Muy bien", -0.5) if weighed else ("Moe be ends", -0.96))
+
+
 @pytest.mark.parametrize(("language", "confidence"), [("en", -1.0), (None, -0.3)])
 async def test_a_look_that_is_not_in_doubt_looks_once(
     language: str | None, confidence: float

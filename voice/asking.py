@@ -93,8 +93,11 @@ def glance(turn: Turn, now: int, voiced: int) -> list[ev.Action]:
     if turn.glancing or voiced < max(turn.glance_at, GLANCE):
         return []
     turn.glancing, turn.glanced_to = True, now
-    rarely = 2 * RARELY if turn.in_noise else RARELY
-    turn.glance_at = voiced + max(AGAIN, min(voiced // 5, rarely))
+    if turn.in_noise:
+        rest = max(2 * AGAIN, min(voiced // 2, 2 * RARELY))
+    else:
+        rest = max(AGAIN, min(voiced // 5, RARELY))
+    turn.glance_at = voiced + rest
     return [ev.Glance(turn.rev, turn.start, now)]
 
 

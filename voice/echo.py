@@ -54,14 +54,10 @@ way from the loudspeaker to the microphone: 1.28 s, more than the longest delay.
 _SETTLING = 4
 """Frames taken for echo after the delay was found."""
 
-_TIMES, _TIMES_DEAF = 3, 8
+_TIMES, _TIMES_DEAF = 3, 12
 """Comparisons in a row that have to find the same delay before it is believed: at most times, and
-where there was no echo while there should have been one.
-"""
-
-_FILLED = 5
-"""Loud frames among those that are compared: two voices that have just begun are alike, wherever
-in a reply that is.
+where there was no echo while there should have been one. A voice that begins is like a reply that
+begins: with 3, 21 of 146 voices over a reply in headphones were taken for its echo.
 """
 
 _HIDDEN, _FADES = 0.006, 0.98
@@ -150,6 +146,7 @@ class Echo:
         slipped = at - position
         if not -EARLY < slipped < LATE - _SLIPPED:
             self._line.delay(position, slipped - _SLIPPED)
+            self._calm, self.deaf = 0, False  # it was silent because nothing was played
             self._doubt()
 
     def clean(self, frame: Pcm, at: int) -> Cleaned:
@@ -245,8 +242,6 @@ class Echo:
 
     def _search(self, end: int) -> None:
         """Look for the delay in what is heard."""
-        if sum(_power(frame) > _LOUD * FRAME for frame in self._heard) < _FILLED:
-            return
         found = self._compare(self._delay, self._heard, end)
         if found is None:
             return

@@ -52,8 +52,9 @@ BACKCHANNELS = AGREEING | _table(
     "capisco, ho capito, bene, davvero, grazie, ah sì, ah ok, vero",
     "entendi, certo, legal, é mesmo, sério, obrigado, obrigada, pois é, aham, tá bom, beleza",
     "なるほど, へえ, へー, ふーん, そうか, そうですか, そうなんだ, そうですね, わかりました",
-    "ありがとう, ほんと",
+    "ありがとう, ほんと, naruhodo, naru hodo, so desu ne, sou desu ne",
     "嗯, 哦, 啊, 明白, 明白了, 知道了, 懂了, 没错, 真的吗, 谢谢, 原来如此, 是吗",
+    "accha, acha, achha, theek hai, thik hai",
     "अच्छा, हम्म, समझ गया, समझ गई, सही, सच में, धन्यवाद, शुक्रिया",
     "آه, فهمت, صحيح, تمام, شكرا",
 )

@@ -36,6 +36,9 @@ PART = HEARD_RATE * 8
 GAP = HEARD_RATE // 10
 """The quietest stretch this long is taken for the gap between two words."""
 
+CLEARLY = 0.15
+"""By so much the mean log-probability must be higher for another language to be believed."""
+
 REMEMBERED = 8
 """Turns whose transcripts are kept at hand."""
 
@@ -236,11 +239,13 @@ class Transcripts:
         Then a brief utterance sounds like nonsense, or like nothing, of which the recogniser may
         be sure.
         """
-        if self.language is not None or (heard.text and heard.confidence >= UNSURE):
+        brief = len(pcm) < BRIEF * HEARD_RATE
+        unsure = heard.confidence < UNSURE if heard.text else brief
+        if self.language is not None or not unsure:
             return heard
         anything = Languages(allowed=self.languages.allowed)
         other = await self._stt.transcribe(pcm, language=anything, urgent=False)
-        least = max(heard.confidence, GUESSED) if heard.text else GUESSED
+        least = max(heard.confidence + CLEARLY, GUESSED) if heard.text else GUESSED
         return other if other.text and other.confidence > least else heard
 
     def owe(self, rev: Rev, seconds: float) -> None:
