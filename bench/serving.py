@@ -52,7 +52,8 @@ def start_server(log: Path, *, port: int | None = None, **environment: str) -> S
         process = subprocess.Popen(
             [sys.executable, "-m", "voice.cli", "serve", "--port", str(port)],
             cwd=ROOT,
-            env={**os.environ, **environment},
+            # Conversations of its own; the weights are shared.
+            env={**os.environ, "VIVAVOCE_STORAGE_URL": f"sqlite:///{log}.db", **environment},
             stdout=out,
             stderr=subprocess.STDOUT,
         )
