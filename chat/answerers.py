@@ -8,6 +8,9 @@ from chat.providers.metered import Metered
 from chat.providers.pool import Pool
 from chat.storage import Storage, preferences
 from chat.talk import FindAnswerer
+from chat.tools import Registry
+from chat.tools.loop import Bounds
+from chat.tools.toolbox import Toolbox
 from chat.usage_rows import UsageRows
 
 
@@ -17,6 +20,8 @@ def answerers_of(
     *,
     instructions: str = INSTRUCTIONS,
     answer_tokens: int = 1024,
+    temperature: float = 0.7,
+    toolbox: Toolbox | None = None,
 ) -> FindAnswerer:
     """Finds who answers an owner: the provider that is named, or the one in the owner's settings,
     or the file's first. The prompt in the settings stands in place of `instructions`.
@@ -42,7 +47,10 @@ def answerers_of(
             instructions=str(wished.get("prompt") or instructions),
             context_tokens=pool.context_tokens(chosen),
             answer_tokens=answer_tokens,
+            temperature=temperature,
             sees_images=entry.sees_images,
+            tools=await toolbox.of(owner) if toolbox else Registry(),
+            bounds=toolbox.bounds if toolbox else Bounds(),
         )
 
     return find

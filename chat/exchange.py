@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 
-from chat.storage.records import Message
+from chat.signal import Signal
+from chat.storage.records import Message, StoredCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,31 @@ class Ended:
     message: str = ""
 
 
-Step = Started | More | Ended
+@dataclass(frozen=True, slots=True)
+class ToolAsked:
+    """The model wants to call this; the user's word is waited for."""
+
+    call: StoredCall
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCalled:
+    """It is being called."""
+
+    call: StoredCall
+
+
+@dataclass(frozen=True, slots=True)
+class ToolAnswered:
+    """What it gave is in the message `output_id`."""
+
+    call_id: str
+    output_id: str
+    failed: bool
+
+
+Note = ToolAsked | ToolCalled | ToolAnswered
+Step = Started | More | Ended | Note
 
 
 class Exchange:
@@ -50,8 +75,10 @@ class Exchange:
         self.stopped = asyncio.Event()
         self._told = self._stored = len(answer.text)
         self._answer = answer
-        self._changed = asyncio.Event()
+        self._changed = Signal()
         self._over = asyncio.Event()
+        self._notes: list[tuple[int, Note]] = []
+        self._asked: dict[str, asyncio.Future[bool]] = {}
 
     @property
     def answer(self) -> Message:
@@ -74,6 +101,33 @@ class Exchange:
         before, self._stored = self._stored, len(self.text)
         return before < len(self.text)
 
+    def note(self, note: Note) -> None:
+        """A tool was asked for, called, or answered."""
+        self._notes.append((len(self.text), note))
+        self._tell()
+
+    def ask(self, call: StoredCall) -> None:
+        """Wait for the user's word on a call from now on."""
+        self._asked[call.id] = asyncio.get_running_loop().create_future()
+
+    def waits(self, call_id: str) -> bool:
+        """Whether the user's word on it is waited for."""
+        asked = self._asked.get(call_id)
+        return asked is not None and not asked.done()
+
+    def decide(self, call_id: str, allowed: bool) -> None:
+        """The user's word."""
+        if self.waits(call_id):
+            self._asked[call_id].set_result(allowed)
+
+    def settle(self, call_id: str) -> None:
+        """It is not waited for any more."""
+        self._asked.pop(call_id, None)
+
+    async def decision(self, call_id: str) -> bool:
+        """The user's word, once it is there."""
+        return await self._asked[call_id]
+
     def end(self, ended: Ended) -> None:
         """It is stored as it will stay."""
         self.ended = ended
@@ -90,22 +144,26 @@ class Exchange:
         assert self.ended is not None  # noqa: S101  `end` sets both
         return self.ended
 
-    async def follow(self) -> AsyncGenerator[Step, None]:
-        """The answer as it stands, what is added to it, and its end."""
+    async def follow(self, tick: float | None = None) -> AsyncGenerator[Step | None, None]:
+        """The answer as it stands, what its tools did and do, what is added, and its end; None for
+        every `tick` seconds in which nothing was.
+        """
         yield Started(self.answer)
-        place = len(self.text)
+        place, seen = len(self.text), 0
         while True:
-            changed = self._changed
-            if place < len(self.text):
-                more = self.text[place:]
-                yield More(place, more)
-                place += len(more)
+            upcoming = self._notes[seen] if seen < len(self._notes) else None
+            until = len(self.text) if upcoming is None else upcoming[0]
+            if place < until:
+                yield More(place, self.text[place:until])
+                place = until
+            elif upcoming is not None:
+                seen += 1
+                yield upcoming[1]
             elif self.ended is not None:
                 yield self.ended
                 return
-            else:
-                await changed.wait()
+            elif not await self._changed.wait(tick):
+                yield None
 
     def _tell(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._changed.notify()

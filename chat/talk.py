@@ -15,9 +15,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from chat.answering import Answerer, generate, prompt_for
+from chat.calling import Calling, Decision, Remember
 from chat.errors import ChatError
 from chat.exchange import Ended, Exchange, More
-from chat.storage import Storage, conversations, messages
+from chat.storage import Storage, conversations, messages, summaries
 from chat.storage.growing import Grown, store_grown
 from chat.storage.records import HEAD, Message, NewMessage
 
@@ -52,6 +53,10 @@ FirstExchange = Callable[[str, str], Awaitable[None]]
 """Owner and conversation: it has its first answer, and a title to be made."""
 
 
+Outgrown = Callable[[str, str, str, str], Awaitable[None]]
+"""Owner, conversation, the branch's last message, model: a summary of its beginning is needed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A question (None: it was there before) and the answer that is being made."""
@@ -66,6 +71,7 @@ class _Running:
 
     exchanges: dict[tuple[str, str], Exchange | None] = field(default_factory=dict)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    calling: dict[tuple[str, str], Calling] = field(default_factory=dict)
     ticking: asyncio.Task[None] | None = None
 
 
@@ -79,10 +85,16 @@ class Talk:
         *,
         tell: Tell,
         first_exchange: FirstExchange,
+        remember: Remember | None = None,
+        outgrown: Outgrown | None = None,
         most: int = 256,
         most_each: int = 256,
     ) -> None:
-        """`most` exchanges at a time, `most_each` for one owner."""
+        """`most` exchanges at a time, `most_each` for one owner. `remember` keeps decisions about
+        tools; `outgrown` is told of a branch that a summary is to be made of.
+        """
+        self._remember = remember or _forget
+        self._outgrown = outgrown
         self._storage = storage
         self._find_answerer = find_answerer
         self._tell = tell
@@ -157,6 +169,17 @@ class Talk:
             raise ChatError("not_running", "this message is not being written")
         exchange.stop()
         return (await exchange.over()).answer
+
+    async def decide(
+        self, owner: str, conversation_id: str, message_id: str, call_id: str, decision: Decision
+    ) -> None:
+        """The user's word on a tool call of this answer. Raises `not_found`, `not_running`."""
+        exchange = self.find(owner, conversation_id, message_id)
+        calling = self._running.calling.get((owner, conversation_id))
+        if exchange is None or calling is None:
+            await messages.get(self._storage, owner, conversation_id, message_id)
+            raise ChatError("not_running", "this message is not being written")
+        await calling.decide(call_id, decision)
 
     async def stop_all(self, owner: str, conversation_id: str) -> None:
         """End what is being answered in this conversation."""
@@ -241,6 +264,7 @@ class Talk:
         finally:
             stopping.cancel()
             del self._running.exchanges[owner, conversation_id]
+            self._running.calling.pop((owner, conversation_id), None)
         if ended.code:
             failed = {"answer": ended.answer, "code": ended.code, "message": ended.message}
             self._tell(owner, "message.failed", failed)
@@ -259,8 +283,16 @@ class Talk:
             head=answer.id,
             limit=HISTORY_MESSAGES,
         )
-        prompt = await prompt_for(answerer, branch.messages[:-1], self._storage.files)
-        return await generate(answerer, prompt, exchange.add)
+        history = branch.messages[:-1]
+        ids = [message.id for message in history]
+        place = (exchange.owner, answer.conversation_id)
+        summary = await summaries.newest(self._storage, *place, ids)
+        prompt = await prompt_for(answerer, history, self._storage.files, summary=summary)
+        if prompt.outgrown and self._outgrown is not None:
+            await self._outgrown(*place, ids[-1], answerer.name)
+        calling = Calling(exchange, self._storage, answerer.tools, self._remember, self._tell)
+        self._running.calling[place] = calling
+        return await generate(answerer, prompt.messages, exchange.add, calling)
 
     async def _tick(self) -> None:
         """Tell and store what came, for all exchanges together, while there are any."""
@@ -339,6 +371,10 @@ def delta(answer: Message, more: More) -> dict[str, Any]:
         "offset": more.offset,
         "text": more.text,
     }
+
+
+async def _forget(owner: str, name: str, consent: str) -> None:
+    pass
 
 
 def _told(error: BaseException) -> tuple[str, str]:

@@ -12,12 +12,14 @@ from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
 from chat.storage import Content, Storage, open_storage
 from chat.storage.schema import metadata
 
-DATABASES = ("sqlite", "postgresql")
+DATABASES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.slow))
+"""For `params`: what runs on SQLite in a quick run, runs on both in the whole one."""
 
 
 @cache

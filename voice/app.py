@@ -99,18 +99,24 @@ class Service:
             self.say(f"  Wyoming clients at {await self.wyoming.start()}")
         self.engines = engines
         if self.library is not None:
-            self.library.pool = pool
+            self.library.use(pool)
 
     async def open(self) -> None:
         """Open the conversations. Raises `ChatError`."""
-        self.library = await open_library(self.settings, self._owner)
+        self.library = await open_library(self.settings, self)
         self.gateway.notebook = self.library.notebook
         self.gateway.owner_of = self.door.keys.owner_of
-        self.gateway.llm_of = self.library.metered
+        self.gateway.llm_of = self.library.used_by
 
-    def _owner(self, request: Request) -> str:
+    def who(self, request: Request) -> str:
+        """Whose conversations a request is about."""
         credential: Credential | None = request.scope.get("credential")
         return self.door.keys.owner_of(credential.key_id if credential is not None else "")
+
+    def stands(self, request: Request) -> bool:
+        """Whether who sent it may stay."""
+        credential: Credential | None = request.scope.get("credential")
+        return credential is None or self.door.stands(credential)
 
     async def close(self) -> None:
         """Give back what the engines hold."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from importlib import import_module
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.requests import Request
 from starlette.routing import Router
@@ -31,6 +31,9 @@ from chat.providers.pool import Pool
 from chat.storage import Storage, messages, open_storage
 from chat.storage.records import Conversation, now
 from chat.talk import Talk
+from chat.tools import Consent
+from chat.tools.inside import WithTools
+from chat.tools.toolbox import Toolbox
 from chat.usage_rows import UsageRows
 from voice.rest.openapi import document
 from voice.settings import Settings
@@ -44,24 +47,40 @@ TITLE_TOKENS = 24
 TITLE_AFTER = timedelta(seconds=8)
 """After a spoken exchange: its reply is being said now, and whoever hears it goes first."""
 
-Who = Callable[[Request], str]
+
+class Admission(Protocol):
+    """Who a request acts for, and whether it still may."""
+
+    def who(self, request: Request) -> str:
+        """The owner."""
+        ...
+
+    def stands(self, request: Request) -> bool:
+        """Whether what it was let in by is good still."""
+        ...
 
 
 class Library:
     """Everything that is left of conversations. `open_library` makes one."""
 
-    def __init__(self, settings: Settings, storage: Storage, who: Who) -> None:
+    def __init__(self, settings: Settings, storage: Storage, door: Admission) -> None:
         self.storage = storage
-        self.pool: Pool | None = None
-        """The language models, once they are loaded."""
+        self._pool: Pool | None = None
         self._usage = UsageRows(storage)
         self._hub = Hub()
         self._jobs = _queue(settings, storage, self)
+        self._toolbox: Toolbox | None = None
         self._talk = Talk(
-            storage, self._find_answerer, tell=self.tell, first_exchange=self._first_exchange
+            storage,
+            self.find_answerer,
+            tell=self.tell,
+            first_exchange=self._first_exchange,
+            remember=self._decide,
+            outgrown=self._outgrown,
         )
         self.notebook = Notebook(storage, tell=self.tell, first_exchange=self._first_spoken)
         self._instructions = settings.llm.instructions or INSTRUCTIONS
+        self._temperature = settings.llm.temperature
         core = api.Core(
             storage=storage,
             talk=self._talk,
@@ -69,7 +88,9 @@ class Library:
             live=self._hub,
             data_dir=settings.data_dir,
             models=self._models,
-            who=who,
+            who=door.who,
+            stands=door.stands,
+            tools=lambda: self._toolbox,
             others=lambda: [document()],
         )
         self._router = Router(routes=api.routes(core))
@@ -79,11 +100,17 @@ class Library:
         """Answer a request to `/api`."""
         await self._router(scope, receive, send)
 
-    def metered(self, llm: Llm, owner: str) -> Llm:
-        """`llm` as `owner` uses it: counted, and capped."""
-        if self.pool is None:
+    def use(self, pool: Pool) -> None:
+        """The language models are loaded."""
+        self._pool = pool
+        self._toolbox = Toolbox(pool.file, self.storage)
+
+    def used_by(self, llm: Llm, owner: str) -> Llm:
+        """`llm` as `owner` speaks with it: counted, capped, and with the tools that they allow."""
+        if self._pool is None or (box := self._toolbox) is None:
             return llm
-        return Metered(llm, owner, self._usage, self.pool.file.caps.caps())
+        metered = Metered(llm, owner, self._usage, self._pool.file.caps.caps())
+        return WithTools(metered, lambda: box.of(owner), box.bounds)
 
     def tell(self, owner: str, kind: str, value: Any) -> None:
         """Tell all open pages of `owner` of a change."""
@@ -101,23 +128,42 @@ class Library:
         with suppress(asyncio.CancelledError):
             await self._working
         await self._talk.close()
+        if self._toolbox is not None:
+            await self._toolbox.close()
         if hasattr(self._jobs, "close"):
             await self._jobs.close()
         await self.storage.close()
 
     def _loaded(self) -> Pool:
-        if self.pool is None:
+        if self._pool is None:
             raise ChatError("not_ready", "the models are still being loaded")
-        return self.pool
+        return self._pool
 
     def _models(self) -> Sequence[api.Choice]:
-        if self.pool is None:
+        if self._pool is None:
             return ()
-        return [api.Choice(one.name, one.tier, one.default) for one in shown(self.pool.file)]
+        return [api.Choice(one.name, one.tier, one.default) for one in shown(self._pool.file)]
 
-    async def _find_answerer(self, owner: str, name: str) -> Answerer:
-        find = answerers_of(self._loaded(), self.storage, instructions=self._instructions)
+    async def find_answerer(self, owner: str, name: str) -> Answerer:
+        """Who answers `owner`, who asked for the model `name` (empty: theirs, or the default)."""
+        find = answerers_of(
+            self._loaded(),
+            self.storage,
+            instructions=self._instructions,
+            temperature=self._temperature,
+            toolbox=self._toolbox,
+        )
         return await find(owner, name)
+
+    async def _decide(self, owner: str, tool: str, consent: Consent) -> None:
+        if self._toolbox is not None:
+            await self._toolbox.decide(owner, tool, consent)
+
+    async def _outgrown(
+        self, owner: str, conversation_id: str, message_id: str, model: str
+    ) -> None:
+        payload = {"conversation_id": conversation_id, "message_id": message_id, "model": model}
+        await self._jobs.enqueue(owner, "summary", payload, key=f"summary:{conversation_id}")
 
     async def _first_exchange(self, owner: str, conversation_id: str) -> None:
         await self._want_title(owner, conversation_id, timedelta(0))
@@ -135,7 +181,7 @@ class Library:
         self.tell(owner, "conversation.updated", conversation)
 
 
-async def open_library(settings: Settings, who: Who) -> Library:
+async def open_library(settings: Settings, door: Admission) -> Library:
     """Open the storage, make or migrate its tables, and begin with what jobs are due.
 
     Raises `ChatError` `storage_url`, `storage_failed`.
@@ -144,7 +190,7 @@ async def open_library(settings: Settings, who: Who) -> Library:
     storage = await open_storage(url, data_dir=settings.data_dir)
     # Answers that this process, or one before it, did not come to the end of.
     await messages.settle(storage, before=now() - UNFINISHED)
-    return Library(settings, storage, who)
+    return Library(settings, storage, door)
 
 
 def _queue(settings: Settings, storage: Storage, library: Library) -> InProcessJobs:
@@ -173,6 +219,7 @@ def _queue(settings: Settings, storage: Storage, library: Library) -> InProcessJ
         # What the starter model says is looked at twice.
         strict_titles=not settings.providers_file and not settings.llm.base_url,
         title_changed=library.titled,
+        find_answerer=library.find_answerer,
         keeping=Keeping(deleted=timedelta(seconds=kept.undo_seconds)),
         backups=backups,
         mail=server if mail.host else None,

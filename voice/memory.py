@@ -19,6 +19,8 @@ from voice.response import Reply
 
 RECORDED = 120
 """Seconds of the conversation's sound that can be asked for again."""
+REPORTED_SECONDS = 0.001
+"""How exactly clients say what they have played: in whole milliseconds, rounded down."""
 
 
 class Memory:
@@ -110,7 +112,7 @@ class Memory:
             replace(item, text=reply.text[: heard_chars(reply.words, reply.heard or 0.0)], cut=True)
             if (reply := self._spoken.get(item.id))
             and isinstance(item, MessageItem)
-            and (reply.heard or 0.0) < reply.seconds
+            and (reply.heard or 0.0) < reply.seconds - REPORTED_SECONDS
             and not reply.cut
             else item
             for item in self.conversation

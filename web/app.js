@@ -8,9 +8,10 @@ import { commandsFor } from "./commands.js";
 import { bindMessageBox, bindTalkControls } from "./controls.js";
 import { offerDiagnostics } from "./diagnostics.js";
 import { createHeadset } from "./headset.js";
+import { readAddress } from "./library-address.js";
 import { languageName, message } from "./messages.js";
 import { bindPreferences } from "./preferences.js";
-import { fetchChoices, loadSettings, saveSettings } from "./settings.js";
+import { fetchChoices, fromServer, loadSettings, saveSettings } from "./settings.js";
 import { bindSignIn } from "./signin.js";
 import { createTurns } from "./turns.js";
 import { createView, fillMeter, fillMessages, findElements, visible } from "./view.js";
@@ -41,7 +42,9 @@ const client = createClient(
       view.settle("notice.server_refused", "notice.not_connected");
       void door.look();
       if (!offered) void loadChoices();
+      if (client.kept.on) void loadLibrary();
     },
+    kept: (id) => library?.begun(id),
     lost(reason) {
       if (!door.asking) view.notify(`notice.${reason}`);
       void door.look().then((answer) => answer === "locked" && view.settle(`notice.${reason}`));
@@ -53,7 +56,7 @@ const client = createClient(
       view.notify("notice.voice_missing", { values: { language: languageName(language) } });
     },
   },
-  { settings },
+  { settings, conversation: readAddress(location.hash).id },
 );
 const { talk, speaker, session, canTalk } = client;
 const door = bindSignIn(elements, { onSignedIn: () => session.retry() });
@@ -68,13 +71,21 @@ const turns = createTurns(elements, {
   },
   resend(id, text) {
     client.unlock();
-    void client.resend(id, text);
+    void (library?.written() ? library : client).resend(id, text);
   },
-  regenerate(id) {
-    client.unlock();
-    void client.regenerate(id);
-  },
+  regenerate,
+  choose: (id, version) => library?.choose(id, version),
+  compare: (id) => void library?.compare(id),
+  branch: (id) => library?.branch(id),
+  retry: (id) => library?.retry(id),
+  takeBack: (id) => library?.takeBack(id),
 });
+
+/** @param {string} id */
+function regenerate(id) {
+  client.unlock();
+  void (library?.written() ? library : client).regenerate(id);
+}
 
 /** @param {import("./conversation.js").Conversation} conversation */
 function showConversation({ items }) {
@@ -165,15 +176,24 @@ function toggleTalk() {
 bindTalkControls(elements.talk, {
   press,
   release: () => void talk.release(),
-  stop: () => void talk.stopReply(),
+  stop,
   byKey: () => mode !== "text",
 });
+/** Whatever goes on. */
+function stop() {
+  library?.stop();
+  void talk.stopReply();
+}
+
 bindMessageBox(elements.form, elements.box, {
-  say(text) {
+  async say(text) {
+    if (library?.sending || library?.uploading) return false;
     if (settings.speakReplies) client.unlock();
-    return talk.say(text);
+    const said = await (library?.written() ? library.send(text) : talk.say(text));
+    if (said) library?.sent();
+    return said;
   },
-  stop: () => void talk.stopReply(),
+  stop,
   editLast: () => turns.editLast(),
   typed: showSend,
 });
@@ -183,12 +203,14 @@ elements.modes.addEventListener("change", ({ target }) => {
 elements.clear.addEventListener("click", () => void clear());
 
 async function clear() {
+  if (library) return library.fresh();
   await client.clear();
   elements.box.focus();
 }
 
 const preferences = bindPreferences(elements, settings, (changed) => {
   saveSettings(settings);
+  library?.set(changed);
   if (changed === "pageLanguage") return void relabel();
   if (changed === "theme" || changed === "contrast") return recolour();
   if (changed === "headset") return void headset.use(settings.headset);
@@ -217,6 +239,7 @@ async function relabel() {
   fillMessages();
   preferences.show();
   turns.redraw();
+  library?.relabel();
   shown = "";
   refresh();
 }
@@ -228,6 +251,30 @@ async function loadChoices() {
   preferences.offer(choices);
 }
 preferences.show();
+
+/** The conversations that are kept, once they are there. @type {import("./library.js").Library | null} */
+let library = null;
+let looking = false;
+async function loadLibrary() {
+  if (library || looking) return;
+  looking = true;
+  const { openLibrary } = await import("./library.js");
+  library = await openLibrary({ elements, client, settings, view, typed: refresh, settingsTold });
+  looking = false;
+  if (!library) return;
+  await library.start();
+  preferences.offerModels(await library.models());
+}
+
+/** They were changed in another browser. @param {Partial<Record<string, string>>} told */
+function settingsTold(told) {
+  const changed = fromServer(settings, told);
+  if (changed.length === 0) return;
+  saveSettings(settings);
+  preferences.show();
+  recolour();
+  client.configure();
+}
 
 async function openCommands() {
   if (elements.palette.open) return elements.palette.close();
@@ -241,16 +288,18 @@ async function openCommands() {
       busy: client.busy,
       empty: client.conversation.items.length === 0,
       setMode: (wanted) => void setMode(wanted),
-      stop: () => void talk.stopReply(),
+      stop,
+      library,
       write: () => elements.box.focus(),
       clear: () => void clear(),
       copy: (text) => void copy(text),
       replay: (id) => client.replay(id),
-      regenerate: (id) => void client.regenerate(id),
+      regenerate,
       openSettings: preferences.open,
       choose(name, value) {
         Object.assign(settings, { [name]: value });
         saveSettings(settings);
+        library?.set(name);
         preferences.show();
         if (name === "pageLanguage") void relabel();
         else if (name === "speakReplies") client.configure();
@@ -261,10 +310,22 @@ async function openCommands() {
 }
 elements.openPalette.addEventListener("click", () => void openCommands());
 document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey) shortcut(event);
   if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.altKey) return;
   event.preventDefault();
   if (!elements.settings.open) void openCommands();
 });
+
+/** @param {KeyboardEvent} event with Ctrl or Cmd */
+function shortcut(event) {
+  if (!library || !event.shiftKey || event.altKey || document.querySelector("dialog[open]")) return;
+  /** @type {Record<string, () => void>} */
+  const keys = { KeyF: library.search, KeyO: () => void clear(), KeyS: library.toggle };
+  const run = keys[event.code];
+  if (!run) return;
+  event.preventDefault();
+  run();
+}
 
 // iOS suspends sound on its own, and a reply may have come before the first touch.
 document.addEventListener("pointerdown", () => {
@@ -273,7 +334,8 @@ document.addEventListener("pointerdown", () => {
   client.unlock();
   view.settle("notice.sound_blocked", "notice.sound_interrupted");
 });
-window.addEventListener("online", () => session.retry());
+window.addEventListener("online", () => session.renew());
+document.addEventListener("resume", () => session.renew());
 document.addEventListener("visibilitychange", () => !document.hidden && session.retry());
 followSystem(recolour);
 

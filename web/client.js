@@ -6,6 +6,7 @@
 
 import { EMPTY, knownItems, reduce } from "./conversation.js";
 import { createEar } from "./ear.js";
+import { createKeeping } from "./keeping.js";
 import { MicrophoneError, audioAllowed } from "./microphone.js";
 import { phaseOf } from "./phase.js";
 import { REPLAY, soundOf } from "./replay.js";
@@ -38,6 +39,7 @@ const WINDOW_MS = 12_000;
  * @property {() => void} greeted the server is there
  * @property {(reason: ReturnType<typeof import("./session.js").closeReason>) => void} lost
  * @property {(language: string) => void} voiceMissing
+ * @property {(id: string | null) => void} [kept] what is said is kept in this conversation from now on
  */
 
 /**
@@ -47,8 +49,12 @@ const WINDOW_MS = 12_000;
  * @param {string} [how.instructions]
  * @param {readonly string[]} [how.languages] likely ones; the browser's without
  * @param {number} [how.windowMs]
+ * @param {string | null} [how.conversation] keep what is said, in this conversation or (null) in a new one
  */
-export function createClient(ports, { settings, instructions, languages, windowMs = WINDOW_MS }) {
+export function createClient(
+  ports,
+  { settings, instructions, languages, windowMs = WINDOW_MS, conversation: wanted },
+) {
   const canTalk = audioAllowed();
   let conversation = EMPTY;
   /** @type {"connecting" | "online" | "offline"} */
@@ -91,7 +97,12 @@ export function createClient(ports, { settings, instructions, languages, windowM
   });
 
   const talk = createTalk({
-    send: (event) => session.send(event),
+    send(event) {
+      const accepted = session.send(event);
+      const written = event.type === "conversation.item.create";
+      if (accepted && written && !session.connected) dispatch({ type: "local.waiting", item: event["item"] });
+      return accepted;
+    },
     sendAudio: (samples) => session.sendAudio(samples),
     openMicrophone: startMicrophone,
     drainMicrophone: () => ear.drain(),
@@ -120,6 +131,14 @@ export function createClient(ports, { settings, instructions, languages, windowM
   const url = new URL("/v1/realtime", location.href);
   url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
   const session = connect({ url: url.href, onEvent: receive, onLost: lose, onResumed: resume });
+  const keeping = createKeeping(
+    {
+      send: (event) => session.send(event),
+      kept: (id) => ports.kept?.(id),
+      lost: () => dispatch({ type: "local.lost" }),
+    },
+    wanted,
+  );
   /** A session has been lost, or may yet go on. */
   let interrupted = false;
 
@@ -138,8 +157,11 @@ export function createClient(ports, { settings, instructions, languages, windowM
         if (interrupted) restart();
         line = "online";
         configure();
+        keeping.renew();
         ports.greeted();
         break;
+      case "conversation.attached":
+        return keeping.attached(event["conversation_id"]);
       case "conversation.item.input_audio_transcription.completed":
         // The server keeps no turn without words; under push-to-talk somebody meant to say something.
         if (!event.transcript.trim() && !talk.handsFree) ports.notify("conversation.unheard", { passing: true });
@@ -233,11 +255,13 @@ export function createClient(ports, { settings, instructions, languages, windowM
     overheard = [];
     talk.abandon();
     speaker.finish();
-    dispatch({ type: "local.lost" });
+    // What is kept is known to the new session too, once it is attached.
+    dispatch({ type: keeping.id === null ? "local.lost" : "local.attached" });
   }
 
   /** @param {{ code?: string, message: string }} error */
   function complain({ code, message }) {
+    if (keeping.refused(code)) return;
     if (code && HARMLESS.has(code)) return;
     if (code === "item_retrieve_invalid_item_id") return ports.notify("notice.replay_gone", { passing: true });
     ports.notify("notice.server_error", { values: { message } });
@@ -254,7 +278,7 @@ export function createClient(ports, { settings, instructions, languages, windowM
         canPlay: canTalk,
         languages: languages ?? navigator.languages,
         asleep: !wasAwake,
-        instructions,
+        instructions: instructions ?? settings.prompt,
       }),
     );
   }
@@ -384,15 +408,49 @@ export function createClient(ports, { settings, instructions, languages, windowM
       if (session.send({ type: "response.create" })) dispatch({ type: "local.asked" });
     },
 
-    /** Forget the conversation, here and on the server. */
-    async clear() {
+    /** Another conversation: an empty one. What is kept stays where it is. */
+    async clear({ ephemeral = false } = {}) {
       await talk.stopReply();
-      forget(knownItems(conversation));
+      if (!keeping.on) forget(knownItems(conversation));
       overheard = [];
       wake.sleep();
       dispatch({ type: "local.cleared" });
+      keeping.move(null, { ephemeral });
       configure();
     },
+
+    /** Another session, which knows nothing of this one. The server forgets this one. */
+    async begin() {
+      await talk.stopReply();
+      overheard = [];
+      wake.sleep();
+      dispatch({ type: "local.cleared" });
+      dispatch({ type: "local.lost" });
+      session.restart();
+    },
+
+    /** Where what is said is kept. */
+    kept: keeping,
+
+    /**
+     * Go on with a conversation that is kept.
+     * @param {string} id
+     * @param {readonly import("./conversation.js").Item[]} items what is shown of it
+     */
+    async open(id, items) {
+      await talk.stopReply();
+      overheard = [];
+      dispatch({ type: "local.opened", items });
+      keeping.move(id);
+    },
+
+    /** What was said elsewhere, in the conversation that is kept: let the session know it. */
+    reattach() {
+      dispatch({ type: "local.attached" });
+      keeping.attach();
+    },
+
+    dispatch,
   };
 }
 

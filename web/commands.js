@@ -13,6 +13,7 @@ import { LANGUAGES, message } from "./messages.js";
  * @param {boolean} now.empty
  * @param {(mode: import("./view.js").Mode) => void} now.setMode
  * @param {() => void} now.stop
+ * @param {Pick<import("./library.js").Library, "fresh" | "search" | "openTransfer" | "toggle"> | null} [now.library]
  * @param {() => void} now.write
  * @param {() => void} now.clear
  * @param {(text: string) => void} now.copy
@@ -33,7 +34,16 @@ export function commandsFor(now) {
     { name: message("mode.text"), run: () => now.setMode("text") },
     { name: message("command.write"), run: now.write },
   );
-  if (!now.empty) commands.push({ name: message("conversation.clear"), run: now.clear });
+  if (!now.empty) commands.push({ name: message("conversation.clear"), keys: now.library ? "Ctrl ⇧ O" : "", run: now.clear });
+  const { library } = now;
+  if (library) {
+    commands.push(
+      { name: message("library.private"), run: () => void library.fresh({ ephemeral: true }) },
+      { name: message("search.label"), keys: "Ctrl ⇧ F", run: library.search },
+      { name: message("library.label"), keys: "Ctrl ⇧ S", run: library.toggle },
+      { name: message("transfer.label"), run: library.openTransfer },
+    );
+  }
   if (last) {
     commands.push({ name: message("command.copyLast"), run: () => now.copy(last.text) });
     if (last.spoken) commands.push({ name: message("command.replayLast"), run: () => now.replay(last.id) });

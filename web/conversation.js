@@ -5,6 +5,8 @@
  * the same object and need not be drawn again.
  */
 
+import { asMessage, note, put, unknown } from "./stored.js";
+
 /** @typedef {import("./protocol.js").WireEvent} WireEvent */
 /** @typedef {import("./heard.js").Word} Word */
 
@@ -17,12 +19,18 @@
  * @property {boolean} failed the user's words could not be made out
  * @property {boolean} interrupted the reply was stopped before its end
  * @property {boolean} spoken the item has audio
+ * @property {boolean} waiting it was written without a connection, and is sent when there is one
  * @property {boolean} early words that are heard before the server has made an item of them
  * @property {string} html the text as the server has rendered and sanitised it; "" where it has not
  * @property {Readonly<Record<string, number>> | null} timings ms of each stage of the answer
  * @property {readonly Word[]} words when each word sounds
  * @property {number} playedMs how much of the audio was heard
  * @property {boolean} played all of it was
+ * @property {boolean} stored it is a message of a conversation that is kept
+ * @property {readonly string[]} versions the messages that stand at its place, itself among them
+ * @property {readonly import("./library-api.js").File[]} files what was sent with it
+ * @property {string} created when, ISO 8601; "": now
+ * @property {string} trouble the code of why it was not sent, or not answered
  */
 
 /** @typedef {{ id: string, turn: number }} Response */
@@ -50,18 +58,24 @@ export const EMPTY = Object.freeze({
 });
 
 /** @type {Omit<Item, "id" | "role">} */
-const BLANK = {
+export const BLANK = {
   text: "",
   final: false,
   failed: false,
   interrupted: false,
   spoken: false,
+  waiting: false,
   early: false,
   html: "",
   timings: null,
   words: [],
   playedMs: 0,
   played: false,
+  stored: false,
+  versions: [],
+  files: [],
+  created: "",
+  trouble: "",
 };
 
 /**
@@ -73,6 +87,8 @@ export function reduce(state, event) {
   switch (event.type) {
     case "local.asked":
       return { ...state, awaiting: true };
+    case "local.waiting":
+      return { ...state, items: [...state.items, waitingItem(event.item)] };
     case "local.dropped":
       return { ...state, awaiting: false };
     case "local.played":
@@ -81,6 +97,20 @@ export function reduce(state, event) {
       return lose(state);
     case "local.restored":
       return breakOff(state);
+    case "local.opened":
+      return { ...EMPTY, items: event["items"] };
+    case "local.older":
+      return { ...state, items: [...unknown(state.items, event["items"]), ...state.items] };
+    case "local.put":
+      return { ...state, items: put(state.items, event.item) };
+    case "local.more":
+      return append(state, event.item_id, event.delta);
+    case "local.taken":
+      return { ...state, items: state.items.filter(({ id }) => !event["ids"].includes(id)) };
+    case "local.stored":
+      return { ...state, items: note(state.items, event["items"]) };
+    case "local.attached":
+      return attach(breakOff(state));
     case "local.cleared":
       return { ...EMPTY, response: state.response, turnOfItem: state.turnOfItem };
 
@@ -219,7 +249,7 @@ function textOf(item) {
 function add(state, item, previous) {
   if (item.type !== "message" || (item.role !== "user" && item.role !== "assistant")) return state;
   const known = state.items.find(({ id }) => id === item.id);
-  if (known && !known.early) return state;
+  if (known && !known.early && !known.waiting) return state;
   const text = textOf(item) || (known?.text ?? "");
   const typed = item.role === "user" && textOf(item) !== "";
   const spoken = item.role === "user" && !typed;
@@ -229,6 +259,14 @@ function add(state, item, previous) {
   const after = others.findIndex((other) => other.id === previous);
   const at = after < 0 ? others.length : after + 1;
   return { ...state, items: others.toSpliced(at, 0, added) };
+}
+
+/**
+ * @param {WireEvent["item"]} item
+ * @returns {Item}
+ */
+function waitingItem(item) {
+  return { ...BLANK, id: item.id, role: "user", text: textOf(item), final: true, waiting: true };
 }
 
 /**
@@ -327,16 +365,27 @@ function closeTurn(state, turn, interrupted) {
 }
 
 /**
+ * What has come to an end is known to the session under the ids that it is stored under.
+ * @param {Conversation} state
+ * @returns {Conversation}
+ */
+function attach(state) {
+  return { ...state, items: state.items.map((item) => (item.waiting ? item : asMessage(item))) };
+}
+
+/**
  * @param {Conversation} state
  * @returns {Conversation}
  */
 function lose(state) {
-  const { items } = breakOff(state);
-  const last = items.at(-1);
+  const { items, awaiting } = breakOff(state);
+  const known = items.filter((item) => !item.waiting);
+  const waiting = items.filter((item) => item.waiting);
+  const last = known.at(-1);
   if (last && last.role !== "resumed") {
-    items.push({ ...BLANK, id: `resumed-${items.length}`, role: "resumed", final: true });
+    known.push({ ...BLANK, id: `resumed-${known.length}`, role: "resumed", final: true });
   }
-  return { ...EMPTY, items };
+  return { ...EMPTY, items: [...known, ...waiting], awaiting };
 }
 
 /**
@@ -352,5 +401,5 @@ function breakOff(state) {
       final: true,
       interrupted: item.interrupted || (item.role === "assistant" && !item.final),
     }));
-  return { ...EMPTY, items };
+  return { ...EMPTY, items, awaiting: items.some((item) => item.waiting) };
 }

@@ -95,6 +95,22 @@ export function formatTime(moment) {
   return new Intl.DateTimeFormat(locale, { timeStyle: "short" }).format(moment);
 }
 
+/** The day. @param {Date} moment */
+export function formatDay(moment) {
+  return new Intl.DateTimeFormat(locale, { dateStyle: "medium" }).format(moment);
+}
+
+/**
+ * What an error's code means to whoever sees it.
+ * @param {string} code as the server's documentation lists them
+ * @param {string} [told] what the server says itself, in English
+ */
+export function explain(code, told = "") {
+  const kind = code.startsWith("llm_") ? "error.llm" : `error.${code}`;
+  if (kind in words) return message(/** @type {MessageKey} */ (kind));
+  return message("error.other", { message: told || code });
+}
+
 /**
  * The name of a language in the page's own language: "de" -> "German".
  * @param {string} tag a BCP 47 tag

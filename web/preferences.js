@@ -14,13 +14,15 @@ import { LANGUAGES, languageName, message, pickLanguage } from "./messages.js";
 export function bindPreferences({ settings: sheet, choices, openSettings, speakReplies }, settings, changed) {
   /** @param {string} name */
   const field = (name) =>
-    /** @type {HTMLInputElement | HTMLSelectElement} */ (
+    /** @type {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} */ (
       choices.querySelector(`[data-setting="${name}"]`)
     );
   const contrast = /** @type {HTMLInputElement} */ (choices.querySelector("#contrast"));
   const values = /** @type {Record<string, string | boolean>} */ (/** @type {unknown} */ (settings));
   /** @type {Choices} */
   let known = { voices: [], defaultVoice: "", languages: [] };
+  /** @type {{ name: string, tier: string, default: boolean }[]} */
+  let models = [];
 
   openSettings.addEventListener("click", () => open());
   // A touch beside it puts it away.
@@ -30,10 +32,12 @@ export function bindPreferences({ settings: sheet, choices, openSettings, speakR
       settings.contrast = contrast.checked ? "more" : "";
       return changed("contrast");
     }
-    if (!(target instanceof HTMLInputElement || target instanceof HTMLSelectElement)) return;
-    const name = target.dataset["setting"];
+    const fields = [HTMLInputElement, HTMLSelectElement, HTMLTextAreaElement];
+    if (!fields.some((kind) => target instanceof kind)) return;
+    const field = /** @type {HTMLInputElement} */ (target);
+    const name = field.dataset["setting"];
     if (!name) return;
-    values[name] = target.type === "checkbox" ? /** @type {HTMLInputElement} */ (target).checked : target.value.trim();
+    values[name] = field.type === "checkbox" ? field.checked : field.value.trim();
     changed(/** @type {keyof Settings} */ (name));
   });
   speakReplies.addEventListener("change", () => {
@@ -64,6 +68,13 @@ export function bindPreferences({ settings: sheet, choices, openSettings, speakR
       new Option(message("settings.pageLanguage.system", { name: own }), ""),
       ...Object.entries(LANGUAGES).map(([tag, name]) => new Option(name, tag)),
     );
+    const standard = models.find((each) => each.default)?.name;
+    const title = standard ? message("settings.model.named", { name: standard }) : message("settings.model.default");
+    const options = models.map(({ name, tier }) => new Option(tier ? `${name} (${tier})` : name, name));
+    field("model").replaceChildren(new Option(title, ""), ...options);
+    for (const id of ["#model-field", "#model-hint"]) {
+      /** @type {HTMLElement} */ (choices.querySelector(id)).hidden = models.length === 0;
+    }
     for (const [name, value] of Object.entries(values)) {
       const control = field(name);
       if (control instanceof HTMLInputElement && control.type === "checkbox") control.checked = value === true;
@@ -93,6 +104,11 @@ export function bindPreferences({ settings: sheet, choices, openSettings, speakR
   return {
     open,
     show,
+    /** @param {typeof models} there */
+    offerModels(there) {
+      models = there;
+      show();
+    },
     /** @param {Choices} choices what the server offers */
     offer(choices) {
       known = choices;
@@ -103,7 +119,7 @@ export function bindPreferences({ settings: sheet, choices, openSettings, speakR
 
 /**
  * A choice that no longer exists falls back to the first.
- * @param {HTMLInputElement | HTMLSelectElement} control
+ * @param {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} control
  * @param {string} value
  */
 function choose(control, value) {

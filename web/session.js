@@ -2,6 +2,7 @@
 /** The WebSocket to the server: opened again whenever it is lost. */
 
 import { createBacklog } from "./backlog.js";
+import { createPulse } from "./pulse.js";
 import { BadEvent, SUBPROTOCOL, decode, encode } from "./protocol.js";
 
 /** A subprotocol that asks for a session again: a token and a number follow. */
@@ -13,6 +14,10 @@ const LAST_DELAY_MS = 10_000;
 const AUDIO_BACKLOG_BYTES = 2 * 48_000;
 /** Ten seconds without a byte leaving: the line is dead, though nothing has said so. */
 const STALLED_MS = 10_000;
+/** How often it is asked whether the line is alive. */
+const BEAT_MS = 2000;
+/** An event that changes nothing and is answered at once. */
+const ARE_YOU_THERE = { type: "session.update", session: {} };
 
 /**
  * How long to wait before attempt number `attempt` (0, 1, ...): 0.5 s, doubled each time up to 10 s,
@@ -47,6 +52,7 @@ export function closeReason(code, wasOpen) {
  * @param {(how: { restored: boolean }) => void} [ports.onResumed] there is again, and the session goes
  *   on; `restored`: in a server that was started anew, so that a reply in progress is over
  * @param {(url: string, protocols: string[]) => WebSocket} [ports.open]
+ * @param {() => boolean} [ports.hidden] the tab is in the background
  */
 export function connect({
   url,
@@ -54,6 +60,7 @@ export function connect({
   onLost,
   onResumed = () => {},
   open = (u, p) => new WebSocket(u, p),
+  hidden = () => document.hidden,
 }) {
   /** @type {WebSocket | null} */
   let socket = null;
@@ -71,6 +78,7 @@ export function connect({
   let received = 0;
   let lostAt = 0;
   const backlog = createBacklog();
+  const pulse = createPulse(Date.now());
 
   /** The session may go on, though there is no line now. */
   const resumable = () => ticket !== null && performance.now() - lostAt < ticket.seconds * 1000;
@@ -88,10 +96,12 @@ export function connect({
     };
     socket = opening;
     fullSince = 0;
+    pulse.ask(Date.now());
   }
 
   /** @param {string | ArrayBuffer} data */
   function receive(data) {
+    pulse.hear(Date.now());
     let event;
     try {
       event = decode(data);
@@ -157,9 +167,36 @@ export function connect({
     if (!socket) return;
     socket.onclose = socket.onmessage = null;
     socket.close();
-    lose("server_lost");
+    lose(closeReason(0, greeted));
   }
 
+  function retry() {
+    attempt = 0;
+    start();
+  }
+
+  /** @param {import("./protocol.js").WireEvent} event */
+  function sendNow(event) {
+    put(encode(event));
+    // Reports of what was played are the only events without an answer.
+    if (event.type !== "output_audio_buffer.played") pulse.ask(Date.now());
+  }
+
+  function renew() {
+    if (!socket) return retry();
+    if (!greeted) return;
+    // Where the session would be lost with its line, that has to be dead for certain.
+    if (!ticket) return sendNow(ARE_YOU_THERE);
+    leave();
+    retry();
+  }
+
+  const beat = setInterval(() => {
+    const verdict = pulse.look(Date.now(), { hidden: hidden() });
+    if (verdict === "ask" && greeted) sendNow(ARE_YOU_THERE);
+    else if (verdict === "slept") renew();
+    else if (verdict === "dead") leave();
+  }, BEAT_MS);
   start();
   return {
     get connected() {
@@ -175,7 +212,7 @@ export function connect({
      * @param {import("./protocol.js").WireEvent} event
      */
     send(event) {
-      if (greeted && socket?.readyState === 1) put(encode(event));
+      if (greeted && socket?.readyState === 1) sendNow(event);
       else if (resumable()) backlog.wait(event.type, encode(event));
       else return false;
       return true;
@@ -204,23 +241,32 @@ export function connect({
       return false;
     },
 
-    /** Try at once if waiting: the network came back, or the page did. */
-    retry() {
-      attempt = 0;
-      start();
-    },
+    /** Try at once if waiting: the page came back. */
+    retry,
 
-    /** The line is dead or may be, though nothing has said so: take another one at once. */
-    renew() {
-      if (!greeted) return;
-      attempt = 0;
-      leave();
-      start();
+    /**
+     * The line is dead or may be, though nothing has said so: take another one at once. One that is
+     * just being opened is let be.
+     */
+    renew,
+
+    /** End this session for good, here and at the server, and begin another. */
+    restart() {
+      ticket = null;
+      backlog.restart();
+      if (socket) {
+        socket.onclose = socket.onmessage = null;
+        socket.close(1000);
+      }
+      socket = null;
+      greeted = false;
+      retry();
     },
 
     close() {
       ended = true;
       clearTimeout(timer);
+      clearInterval(beat);
       socket?.close(1000);
     },
   };

@@ -20,6 +20,8 @@ const STORE = "vivavoce.settings";
  * @property {string} theme "light" or "dark"
  * @property {string} contrast "more"
  * @property {string} pageLanguage
+ * @property {string} model the one that answers what is written
+ * @property {string} prompt what the assistant is told about its manner; "": the server's own
  */
 
 /** @type {Readonly<Settings>} */
@@ -38,7 +40,40 @@ export const DEFAULTS = Object.freeze({
   theme: "",
   contrast: "",
   pageLanguage: "",
+  model: "",
+  prompt: "",
 });
+
+/** What the server keeps, for all browsers of its owner. */
+export const SHARED = /** @type {const} */ (["model", "prompt", "theme", "language", "voice"]);
+
+/**
+ * The settings as the server writes them. Pure.
+ * @param {Settings} settings
+ */
+export function toServer(settings) {
+  const { model, prompt, language, voice, theme } = settings;
+  return { model, prompt, language, voice, theme: theme || "system" };
+}
+
+/**
+ * What the server's settings change here. Pure.
+ * @param {Settings} settings changed in place
+ * @param {Partial<Record<string, string>>} told what is left out is as by default
+ * @returns {(keyof Settings)[]}
+ */
+export function fromServer(settings, told) {
+  /** @type {(keyof Settings)[]} */
+  const changed = [];
+  for (const name of SHARED) {
+    const value = name === "theme" && told[name] === "system" ? "" : (told[name] ?? "");
+    if (settings[name] === value) continue;
+    settings[name] = value;
+    changed.push(name);
+  }
+  return changed;
+}
+
 /** @typedef {{ id: string, language: string, name: string, gender: string }} Voice */
 
 /** More languages than that are no help to the server, and it takes no more. */

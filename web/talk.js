@@ -192,7 +192,7 @@ export function createTalk(ports) {
      */
     async say(text) {
       await interrupt();
-      const item = { type: "message", role: "user", content: [{ type: "input_text", text }] };
+      const item = { id: newItemId(), type: "message", role: "user", content: [{ type: "input_text", text }] };
       if (!ports.send({ type: "conversation.item.create", item })) {
         ports.notify("not_connected");
         return false;
@@ -214,4 +214,10 @@ export function createTalk(ports) {
       preroll = [];
     },
   };
+}
+
+/** A name that no other item has: what waits to be sent is known by it. */
+function newItemId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(10));
+  return `item_${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }

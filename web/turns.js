@@ -4,8 +4,9 @@
 import { heardLength } from "./heard.js";
 import { icon } from "./icons.js";
 import { showHtml } from "./markup.js";
-import { formatTime, message } from "./messages.js";
+import { explain, formatDay, formatTime, message } from "./messages.js";
 import { drawSpoken, span } from "./spoken.js";
+import { messageId } from "./stored.js";
 
 /** @typedef {import("./conversation.js").Item} Item */
 /** @typedef {import("./messages.js").MessageKey} MessageKey */
@@ -17,6 +18,11 @@ import { drawSpoken, span } from "./spoken.js";
  * @property {(id: string) => void} replay
  * @property {(id: string, text: string) => void} resend
  * @property {(id: string) => void} regenerate
+ * @property {(id: string, version: string) => void} [choose] show another version
+ * @property {(id: string) => void} [compare] show all versions side by side
+ * @property {(id: string) => void} [branch] go on from here in another conversation
+ * @property {(id: string) => void} [retry] send once more what was not sent
+ * @property {(id: string) => void} [takeBack] put it into the box again
  */
 
 /** The order in which a turn's timings are told. @type {readonly string[]} */
@@ -40,6 +46,9 @@ export function createTurns({ log, scroller, announcer }, acts) {
    *   are not spoken, or two voices would talk at once
    */
   function show(items, { announce }) {
+    const before = shown[0]?.id;
+    const older = before === undefined ? -1 : items.findIndex(({ id }) => id === before);
+    const height = scroller.scrollHeight;
     shown = items;
     const atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 64;
     const present = new Set(items.map((item) => item.id));
@@ -65,7 +74,8 @@ export function createTurns({ log, scroller, announcer }, acts) {
       }
       drawn.set(item.id, { item, node, heard, known, last });
     });
-    if (atEnd) scroller.scrollTop = scroller.scrollHeight;
+    if (older > 0) scroller.scrollTop += scroller.scrollHeight - height;
+    else if (atEnd) scroller.scrollTop = scroller.scrollHeight;
   }
 
   /** How many characters the listener has come into it; -1 if that is not to be shown. @param {Item} item */
@@ -83,6 +93,7 @@ export function createTurns({ log, scroller, announcer }, acts) {
   function drawText(node, item, heard) {
     node.dataset["pending"] = String(!item.final);
     if (item.failed) node.dataset["failed"] = "true";
+    showFiles(node, item.files);
     if (node.querySelector(".rewrite")) return;
     const rich = item.html !== "" && heard < 0 && !item.interrupted;
     const text = bodyOf(node, rich ? "div" : "p");
@@ -90,11 +101,13 @@ export function createTurns({ log, scroller, announcer }, acts) {
     text.replaceChildren();
     if (item.role === "resumed") text.textContent = message("conversation.resumed");
     else if (item.failed) text.textContent = message("conversation.unheard");
+    else if (item.trouble && item.text === "") text.textContent = explain(item.trouble);
     else if (item.text === "") text.textContent = message("conversation.pending");
     else {
       const sounds = heard >= 0 && position?.itemId === item.id;
       drawSpoken(text, item.text, heard, sounds, item.interrupted);
       if (item.interrupted) text.append(" ", span("mark", message("conversation.interrupted")));
+      if (item.waiting) text.append(" ", span("mark", message("conversation.waiting")));
     }
   }
 
@@ -104,8 +117,23 @@ export function createTurns({ log, scroller, announcer }, acts) {
    * @param {{ known: boolean, last: boolean }} where `known` to the server
    */
   function drawActs(node, item, { known, last }) {
+    const focused = node.querySelector(":scope > .acts [data-act]:focus")?.getAttribute("data-act");
+    fillActs(node, item, { known, last });
+    if (!focused) return;
+    /** @type {HTMLElement | null} */ (node.querySelector(`[data-act="${focused}"]`))?.focus();
+  }
+
+  /**
+   * @param {HTMLElement} node
+   * @param {Item} item
+   * @param {{ known: boolean, last: boolean }} where
+   */
+  function fillActs(node, item, { known, last }) {
     node.querySelector(".acts")?.remove();
+    node.querySelector(".unsent")?.remove();
+    if (item.trouble && item.role === "user") return node.append(unsent(item));
     if (item.role === "resumed" || item.failed || !item.final || item.text === "") return;
+    if (item.waiting) return;
     const row = document.createElement("div");
     row.className = "acts";
     row.role = "group";
@@ -120,8 +148,40 @@ export function createTurns({ log, scroller, announcer }, acts) {
     if (known && item.role === "assistant" && last) {
       row.append(button("turn.regenerate", "again", () => acts.regenerate(item.id)));
     }
+    if (item.stored && acts.branch) {
+      row.append(button("versions.branch", "branch", () => acts.branch?.(item.id)));
+    }
+    if (item.versions.length > 1) row.append(...versionsOf(item));
     if (item.timings) row.append(timingsOf(item.timings));
     node.append(row);
+  }
+
+  /** @param {Item} item */
+  function versionsOf(item) {
+    const at = item.versions.indexOf(messageId(item.id));
+    const count = item.versions.length;
+    const earlier = button("versions.earlier", "earlier", () => go(at - 1));
+    const later = button("versions.later", "later", () => go(at + 1));
+    earlier.disabled = at <= 0;
+    later.disabled = at >= count - 1;
+    const which = span("which", message("versions.of", { number: at + 1, count }));
+    /** @param {number} to */
+    const go = (to) => acts.choose?.(item.id, item.versions[to] ?? "");
+    return [earlier, which, later, button("versions.compare", "compare", () => acts.compare?.(item.id))];
+  }
+
+  /** @param {Item} item */
+  function unsent(item) {
+    const row = document.createElement("div");
+    row.className = "unsent";
+    const why = document.createElement("p");
+    why.textContent = explain(item.trouble);
+    const again = plainButton("turn.resend", "button");
+    again.addEventListener("click", () => acts.retry?.(item.id));
+    const back = plainButton("turn.cancel", "button");
+    back.addEventListener("click", () => acts.takeBack?.(item.id));
+    row.append(why, again, back);
+    return row;
   }
 
   /**
@@ -210,10 +270,11 @@ function createTurn(item) {
   node.className = `item ${item.role}`;
   if (item.role !== "resumed") {
     const who = span("who", message(`conversation.${item.role}`));
-    const now = new Date();
+    const now = item.created ? new Date(item.created) : new Date();
     const time = document.createElement("time");
     time.dateTime = now.toISOString();
     time.textContent = formatTime(now);
+    if (item.created) time.title = formatDay(now);
     who.append(time);
     node.append(who);
   }
@@ -235,6 +296,33 @@ function bodyOf(node, kind) {
   if (found) found.replaceWith(body);
   else node.append(body);
   return body;
+}
+
+/**
+ * What was sent with a turn: pictures as they are, the rest by name.
+ * @param {HTMLElement} node
+ * @param {Item["files"]} files
+ */
+function showFiles(node, files) {
+  if (files.length === 0 || node.querySelector(".files")) return;
+  const list = document.createElement("ul");
+  list.className = "files";
+  for (const file of files) {
+    const link = document.createElement("a");
+    link.href = `/api/v1/attachments/${file.id}/content`;
+    link.download = file.name;
+    if (file.media_type.startsWith("image/")) {
+      const picture = document.createElement("img");
+      picture.src = link.href;
+      picture.alt = file.name;
+      picture.loading = "lazy";
+      link.append(picture);
+    } else link.textContent = file.name;
+    const line = document.createElement("li");
+    line.append(link);
+    list.append(line);
+  }
+  node.querySelector(".who")?.after(list);
 }
 
 /** @param {Readonly<Record<string, number>>} timings */

@@ -15,6 +15,7 @@ from chat.api.live import Hub
 from chat.jobs import Jobs
 from chat.storage import LOCAL_OWNER, Storage
 from chat.talk import Talk
+from chat.tools.toolbox import Toolbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,14 @@ def _local(_: Request) -> str:
     return LOCAL_OWNER
 
 
+def _always(_: Request) -> bool:
+    return True
+
+
+def _none() -> None:
+    return None
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -51,7 +60,9 @@ def _now() -> datetime:
 @dataclass(frozen=True, slots=True)
 class Core:
     """`who` tells the owner that a request acts for; it raises `ChatError` `invalid_api_key` where
-    there is none. `others` are OpenAPI documents of the same server's other routes.
+    there is none. `stands` tells later on whether it still may, while its
+    stream is open. `tools` are those of the text chat, if there are any. `others` are OpenAPI
+    documents of the same server's other routes.
     """
 
     storage: Storage
@@ -61,6 +72,8 @@ class Core:
     data_dir: Path
     models: Callable[[], Sequence[Choice]] = tuple
     who: Callable[[Request], str] = _local
+    stands: Callable[[Request], bool] = _always
+    tools: Callable[[], Toolbox | None] = _none
     limits: Limits = field(default_factory=Limits)
     now: Callable[[], datetime] = _now
     others: Callable[[], Sequence[Mapping[str, Any]]] = tuple

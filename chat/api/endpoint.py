@@ -82,7 +82,8 @@ class Nowhere:
 
 async def _perform(operation: Operation, core: Core, request: Request) -> Response:
     owner = "" if operation.public else core.who(request)
-    ids = {name: _id(value) for name, value in request.path_params.items()}
+    # Where the routes are mounted below others, there are more parameters than those of the path.
+    ids = {name: _id(request.path_params[name]) for name in operation.ids}
     query = reading.query(request, operation.query) if operation.query else None
     call = Call(core, request, owner, ids, query)
     if operation.takes_file:

@@ -7,7 +7,6 @@ ring and no queue, so a slow one costs nothing. In one process: a second one has
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator
@@ -17,6 +16,7 @@ import msgspec
 
 from chat.api.sse import Event
 from chat.errors import ChatError
+from chat.signal import Signal
 
 RESET = "reset"
 """The kind of event that says: something was missed, load anew."""
@@ -28,7 +28,7 @@ class _Ring:
     def __init__(self, kept: int) -> None:
         self.events: deque[tuple[int, str, bytes]] = deque(maxlen=kept)
         self.upcoming = 1
-        self.changed = asyncio.Event()
+        self.changed = Signal()
         self.readers = 0
 
     @property
@@ -50,11 +50,13 @@ class Hub:
         ring = self._ring(owner)
         ring.events.append((ring.upcoming, kind, msgspec.json.encode(data)))
         ring.upcoming += 1
-        ring.changed.set()
-        ring.changed = asyncio.Event()
+        ring.changed.notify()
 
-    def follow(self, owner: str, after: str | None = None) -> AsyncGenerator[Event, None]:
-        """What happens from now on, or after the event with the id `after`.
+    def follow(
+        self, owner: str, after: str | None = None, *, tick: float | None = None
+    ) -> AsyncGenerator[Event | None, None]:
+        """What happens from now on, or after the event with the id `after`; None for every `tick`
+        seconds in which nothing did.
 
         Begins with `hello`, whose id is where this reader stands. Raises `ChatError`
         `too_many_streams`.
@@ -62,14 +64,16 @@ class Hub:
         ring = self._ring(owner)
         if ring.readers >= self._readers:
             raise ChatError("too_many_streams", "too many pages are open for live updates")
-        return self._follow(ring, after)
+        return self._follow(ring, after, tick)
 
     def readers(self, owner: str) -> int:
         """How many follow."""
         ring = self._rings.get(owner)
         return ring.readers if ring else 0
 
-    async def _follow(self, ring: _Ring, after: str | None) -> AsyncGenerator[Event, None]:
+    async def _follow(
+        self, ring: _Ring, after: str | None, tick: float | None
+    ) -> AsyncGenerator[Event | None, None]:
         ring.readers += 1
         try:
             place = self._place(ring, after)
@@ -79,7 +83,6 @@ class Hub:
             if missed:
                 yield Event(RESET, {}, self._id(place - 1))
             while True:
-                changed = ring.changed
                 if place < ring.first:
                     place = ring.upcoming
                     yield Event(RESET, {}, self._id(place - 1))
@@ -87,8 +90,8 @@ class Hub:
                     number, kind, data = ring.events[place - ring.first]
                     place = number + 1
                     yield Event(kind, data, self._id(number))
-                else:
-                    await changed.wait()
+                elif not await ring.changed.wait(tick):
+                    yield None
         finally:
             ring.readers -= 1
 

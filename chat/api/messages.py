@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
 from starlette.responses import Response
 
+from chat import calling
 from chat.api import shapes, sse, views
 from chat.api.operation import ROOT, Answer, Call
-from chat.exchange import Ended, More, Started, Step
+from chat.exchange import Ended, More, Started, Step, ToolAnswered, ToolAsked, ToolCalled
 from chat.storage import copying, messages
 from chat.storage.records import Message
 from chat.talk import Asked, delta
@@ -18,7 +20,7 @@ from chat.talk import Asked, delta
 
 async def list_branch(call: Call) -> Answer:
     """The newest of the branch shown, in reading order; the cursor leads to older ones."""
-    asked: shapes.Paging = call.query
+    asked: shapes.Reading = call.query
     page = await messages.page(
         call.core.storage,
         call.owner,
@@ -26,9 +28,15 @@ async def list_branch(call: Call) -> Answer:
         cursor=asked.cursor,
         limit=asked.limit,
     )
-    shown = tuple(
-        views.message(message, page.versions.get(message.id, ())) for message in page.messages
-    )
+
+    def show() -> tuple[shapes.Message, ...]:
+        return tuple(
+            views.message(message, page.versions.get(message.id, ()), html=asked.html)
+            for message in page.messages
+        )
+
+    # Long Markdown takes its time, and nobody else should wait for it.
+    shown = await asyncio.to_thread(show) if asked.html else show()
     return Answer(shapes.Messages(messages=shown, cursor=page.cursor))
 
 
@@ -107,7 +115,7 @@ async def stream(call: Call) -> Response:
     exchange = call.core.talk.find(call.owner, *_place(call))
     if exchange is None:
         return _streamed(call, _events(_finished(await _message(call)), None))
-    return _streamed(call, _events(exchange.follow(), None))
+    return _streamed(call, _events(exchange.follow(_tick(call)), None))
 
 
 async def follow(call: Call, kept: Mapping[str, Any]) -> Response:
@@ -116,7 +124,7 @@ async def follow(call: Call, kept: Mapping[str, Any]) -> Response:
     place = (answer["conversation_id"], answer["id"])
     exchange = call.core.talk.find(call.owner, *place)
     if exchange is not None:
-        return _streamed(call, _events(exchange.follow(), question))
+        return _streamed(call, _events(exchange.follow(_tick(call)), question))
     stored = await messages.get(call.core.storage, call.owner, *place)
     return _streamed(call, _events(_finished(stored), question))
 
@@ -128,15 +136,15 @@ async def _message(call: Call) -> Message:
     return await messages.get(call.core.storage, call.owner, *_place(call))
 
 
-async def _finished(message: Message) -> AsyncGenerator[Step, None]:
+async def _finished(message: Message) -> AsyncGenerator[Step | None, None]:
     yield Started(message)
     code = message.error or "" if message.status == "failed" else ""
     yield Ended(message, code, "this answer failed" if code else "")
 
 
 async def _events(
-    steps: AsyncGenerator[Step, None], question: Any
-) -> AsyncGenerator[sse.Event, None]:
+    steps: AsyncGenerator[Step | None, None], question: Any
+) -> AsyncGenerator[sse.Event | None, None]:
     async with aclosing(steps):
         async for step in steps:
             match step:
@@ -150,10 +158,23 @@ async def _events(
                     yield sse.Event("message.failed", failed)
                 case Ended(answer):
                     yield sse.Event("message.done", {"answer": views.message(answer)})
+                case ToolAsked():
+                    yield sse.Event("tool.asked", calling.shown(answer, step))
+                case ToolCalled():
+                    yield sse.Event("tool.called", calling.shown(answer, step))
+                case ToolAnswered():
+                    yield sse.Event("tool.answered", calling.shown(answer, step))
+                case None:
+                    yield None
 
 
-def _streamed(call: Call, events: AsyncGenerator[sse.Event, None]) -> Response:
-    return sse.stream(events, heartbeat=call.core.limits.heartbeat_seconds)
+def _streamed(call: Call, events: AsyncGenerator[sse.Event | None, None]) -> Response:
+    heartbeat = call.core.limits.heartbeat_seconds
+    return sse.stream(events, heartbeat=heartbeat, stands=call.stands)
+
+
+def _tick(call: Call) -> float:
+    return sse.tick(call.core.limits.heartbeat_seconds)
 
 
 def _asked(call: Call, asked: Asked) -> Answer:

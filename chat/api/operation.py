@@ -39,6 +39,10 @@ class Call:
     body: Any = None
     upload: Spooled | None = None
 
+    def stands(self) -> bool:
+        """Whether who asks may still: a stream that is open ends where not."""
+        return self.core.stands(self.request)
+
     @property
     def if_match(self) -> str | None:
         """The header."""

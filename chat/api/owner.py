@@ -82,5 +82,7 @@ def _known(stored: dict[str, Any]) -> tuple[int, shapes.Preferences]:
 
 async def events(call: Call) -> Response:
     """What changes in any of the owner's conversations, for every open page."""
-    live = call.core.live.follow(call.owner, call.request.headers.get("last-event-id"))
-    return sse.stream(live, heartbeat=call.core.limits.heartbeat_seconds)
+    heartbeat = call.core.limits.heartbeat_seconds
+    after = call.request.headers.get("last-event-id")
+    live = call.core.live.follow(call.owner, after, tick=sse.tick(heartbeat))
+    return sse.stream(live, heartbeat=heartbeat, stands=call.stands)

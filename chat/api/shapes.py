@@ -49,6 +49,12 @@ class Paging(Shape, frozen=True, kw_only=True):
     cursor: Cursor | None = None
 
 
+class Reading(Paging, frozen=True, kw_only=True):
+    """`html`: each message with its Markdown rendered."""
+
+    html: bool = False
+
+
 class NewConversation(Shape, frozen=True, kw_only=True):
     id: Id | None = None
     title: Title | None = None
@@ -81,6 +87,18 @@ class Again(Shape, frozen=True, kw_only=True):
 
     answer_id: Id | None = None
     model: ModelName = ""
+
+
+class Decision(Shape, frozen=True, kw_only=True):
+    """`once` and `no` are for this call, `always` and `never` for every later one as well."""
+
+    allow: Literal["once", "no", "always", "never"]
+
+
+class ConsentGiven(Shape, frozen=True, kw_only=True):
+    """`ask`: every time."""
+
+    consent: Literal["ask", "always", "never"]
 
 
 class Branching(Shape, frozen=True, kw_only=True):
@@ -167,9 +185,31 @@ class Conversations(Shape, frozen=True, kw_only=True):
     cursor: str | None
 
 
+class ToolCall(Shape, frozen=True, kw_only=True):
+    """`arguments` is a JSON text, as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class Tool(Shape, frozen=True, kw_only=True):
+    """`consent`: whether each call is asked for, or was decided."""
+
+    name: str
+    description: str
+    consent: Literal["ask", "always", "never"]
+
+
+class ToolList(Shape, frozen=True, kw_only=True):
+    tools: tuple[Tool, ...]
+
+
 class Message(Shape, frozen=True, kw_only=True):
     """`versions` are the ids of the messages that stand at this place, itself among them; empty
-    where they were not looked up.
+    where they were not looked up. `html` is the text of an assistant's message as a page may show
+    it, sanitised; null where it was not asked for. `audio`: its sound can be had. The answer to a
+    call of a tool is a message of the role `tool` with the call's id in `tool_call_id`.
     """
 
     id: str
@@ -185,9 +225,13 @@ class Message(Shape, frozen=True, kw_only=True):
     completion_tokens: int
     timings: dict[str, float]
     attachments: tuple[File, ...]
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+    audio: bool = False
     error: str | None
     created_at: datetime
     versions: tuple[str, ...] = ()
+    html: str | None = None
 
 
 class Messages(Shape, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 
 BEAT = b": \n\n"
 """A comment: it tells proxies and both ends that the connection lives."""
+
+LOOK_SECONDS = 1.0
+"""How often the key behind an open stream is looked at again."""
 
 RETRY_MILLISECONDS = 2000
 """How long a browser waits before it connects again."""
@@ -41,43 +44,49 @@ def lines(event: Event) -> bytes:
 
 
 async def beating(
-    events: AsyncGenerator[Event, None], seconds: float
+    events: AsyncGenerator[Event | None, None], seconds: float, stands: Callable[[], bool]
 ) -> AsyncGenerator[bytes, None]:
     """The events as bytes, with a heartbeat whenever there is none for `seconds`.
 
-    Closing it, or cancelling who iterates it, closes `events`.
+    It ends when who reads may not any more, which is looked at once a second. Closing it, or
+    cancelling who iterates it, closes `events`.
     """
+    clock = asyncio.get_running_loop().time
+    checked = sent = clock()
     yield f"retry: {RETRY_MILLISECONDS}\n\n".encode()
     async with aclosing(events):
-        upcoming: asyncio.Task[Event | None] | None = None
-        try:
-            while True:
-                upcoming = upcoming or asyncio.create_task(_next(events))
-                done, _ = await asyncio.wait((upcoming,), timeout=seconds)
-                if not done:
-                    yield BEAT
-                    continue
-                event, upcoming = upcoming.result(), None
-                if event is None:
+        async for event in events:
+            now = clock()
+            if now - checked >= LOOK_SECONDS:
+                checked = now
+                if not stands():
                     return
+            if event is not None:
+                sent = now
                 yield lines(event)
-        finally:
-            if upcoming is not None:
-                upcoming.cancel()
-                await asyncio.wait((upcoming,))
+            elif now - sent >= seconds:
+                sent = now
+                yield BEAT
 
 
-async def _next(events: AsyncIterator[Event]) -> Event | None:
-    return await anext(events, None)
+def tick(heartbeat: float) -> float:
+    """How often a source of events must give a sign of life."""
+    return min(LOOK_SECONDS, heartbeat)
 
 
 def stream(
-    events: AsyncGenerator[Event, None], *, heartbeat: float, status: int = 200
+    events: AsyncGenerator[Event | None, None],
+    *,
+    heartbeat: float,
+    stands: Callable[[], bool],
+    status: int = 200,
 ) -> StreamingResponse:
-    """The response that sends `events`."""
+    """The response that sends `events`, which gives None every `tick(heartbeat)` seconds in which
+    there are none.
+    """
 
     async def guarded() -> AsyncIterator[bytes]:
-        async with aclosing(beating(events, heartbeat)) as pieces:
+        async with aclosing(beating(events, heartbeat, stands)) as pieces:
             try:
                 async for piece in pieces:
                     yield piece

@@ -10,8 +10,19 @@ from starlette.responses import FileResponse, Response
 from chat.api import shapes, views
 from chat.api.operation import ROOT, Answer, Call
 from chat.attachments import accept, files
-from chat.storage import attachments
+from chat.errors import ChatError
+from chat.storage import attachments, messages
 from chat.storage.records import Attachment
+
+SOUNDS = {
+    ".wav": "audio/wav",
+    ".flac": "audio/flac",
+    ".ogg": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".webm": "audio/webm",
+    ".mp3": "audio/mpeg",
+    ".m4a": "audio/mp4",
+}
 
 
 async def upload(call: Call) -> Answer:
@@ -56,6 +67,17 @@ async def content(call: Call) -> Response:
     attachment = await _attachment(call)
     path = await asyncio.to_thread(files.path_of, call.core.data_dir, attachment.stored_name)
     return FileResponse(path, headers=file_headers(attachment.name, attachment.media_type))
+
+
+async def sound(call: Call) -> Response:
+    """What was said, as it was recorded; only where the server keeps recordings."""
+    place = (call.owner, call.ids["conversation"], call.ids["message"])
+    message = await messages.get(call.core.storage, *place)
+    if message.audio is None:
+        raise ChatError("not_found", "there is no sound of this message")
+    path = await asyncio.to_thread(files.path_of, call.core.data_dir, message.audio)
+    kind = SOUNDS.get(path.suffix, "application/octet-stream")
+    return FileResponse(path, headers=file_headers(message.id + path.suffix, kind))
 
 
 def file_headers(name: str, media_type: str) -> dict[str, str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from chat.api import shapes
 from chat.api.operation import ROOT
+from chat.rendering import render
 from chat.storage import records
 
 
@@ -29,8 +31,19 @@ def conversation(record: records.Conversation) -> shapes.Conversation:
     )
 
 
-def message(record: records.Message, versions: Sequence[str] = ()) -> shapes.Message:
-    """One message, perhaps with the ids that stand at its place."""
+RENDERED = 512
+"""The newest so many texts are kept rendered: a page asks for the same ones again and again."""
+
+
+@lru_cache(maxsize=RENDERED)
+def _rendered(text: str) -> str:
+    return render(text)
+
+
+def message(
+    record: records.Message, versions: Sequence[str] = (), *, html: bool = False
+) -> shapes.Message:
+    """One message, perhaps with the ids that stand at its place, perhaps rendered."""
     return shapes.Message(
         id=record.id,
         conversation_id=record.conversation_id,
@@ -45,9 +58,16 @@ def message(record: records.Message, versions: Sequence[str] = ()) -> shapes.Mes
         completion_tokens=record.completion_tokens,
         timings=dict(record.timings),
         attachments=tuple(map(file, record.attachments)),
+        tool_calls=tuple(
+            shapes.ToolCall(id=call.id, name=call.name, arguments=call.arguments)
+            for call in record.tool_calls
+        ),
+        tool_call_id=record.tool_call_id,
+        audio=record.audio is not None,
         error=record.error,
         created_at=record.created_at,
         versions=tuple(versions),
+        html=_rendered(record.text) if html and record.role == "assistant" else None,
     )
 
 

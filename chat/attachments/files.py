@@ -41,6 +41,20 @@ def save(data_dir: Path, accepted: Accepted) -> str:
     return stored
 
 
+def save_sound(data_dir: Path, data: bytes, suffix: str) -> str:
+    """Write a recording, durably and all or nothing; its name is for `Message.audio`.
+
+    `suffix`: `.wav`, `.opus` and the like. Raises `ValueError` for one that is no sound's.
+    """
+    stored = secrets.token_hex(16) + suffix
+    if not _STORED.fullmatch(stored):
+        raise ValueError(f"no sound has the suffix {suffix!r}")
+    folder = folder_of(data_dir)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _write(folder / stored, data)
+    return stored
+
+
 def path_of(data_dir: Path, stored: str) -> Path:
     """Where the file of that stored name lies.
 

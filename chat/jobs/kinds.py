@@ -11,9 +11,11 @@ from chat.jobs import Kind, Kinds, Repeated
 from chat.jobs.backups import make_backups
 from chat.jobs.cleaning import Keeping, make_cleaning
 from chat.jobs.mail import MailServer, make_mail
+from chat.jobs.summaries import make_summaries
 from chat.jobs.titles import Ask, Changed, make_titles
 from chat.jobs.transfers import make_exports, make_imports
 from chat.storage import Storage
+from chat.talk import FindAnswerer
 from chat.transfer.archives import ImportLimits
 
 _LONG = timedelta(hours=1)
@@ -40,13 +42,15 @@ def all_kinds(
     *,
     strict_titles: bool,
     title_changed: Changed | None = None,
+    find_answerer: FindAnswerer | None = None,
     keeping: Keeping | None = None,
     backups: Backups | None = None,
     mail: MailServer | None = None,
     import_limits: ImportLimits | None = None,
     attachment_limits: Limits | None = None,
 ) -> Kinds:
-    """What each kind of job does. Without `backups` or `mail` there are no such jobs.
+    """What each kind of job does. Without `find_answerer`, `backups`, `mail` there are no
+    summaries, backups, e-mail.
 
     `strict_titles`: for a small model; see `titles.choose_title`.
     """
@@ -63,6 +67,9 @@ def all_kinds(
         "import": Kind(imports, attempts=3, timeout=_LONG),
         "clean-up": Kind(make_cleaning(storage, data_dir, keeping), timeout=_LONG),
     }
+    if find_answerer is not None:
+        summaries = make_summaries(storage, find_answerer)
+        kinds["summary"] = Kind(summaries, attempts=3, timeout=timedelta(minutes=5))
     if backups is not None:
         run = make_backups(
             storage, backups.folder, keep=backups.keep, passphrase=backups.passphrase

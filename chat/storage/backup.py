@@ -15,13 +15,14 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import Date, Table, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chat.errors import ChatError
 from chat.storage import archive as archives
 from chat.storage.archive import Manifest
+from chat.storage.connection import Connection
 from chat.storage.database import Storage
 from chat.storage.records import now
 from chat.storage.schema import UtcTime, metadata
@@ -118,29 +119,33 @@ def _keep_last(folder: Path, keep: int) -> None:
         old.unlink(missing_ok=True)
 
 
-async def _revision(connection: AsyncConnection) -> str:
+async def _revision(connection: Connection) -> str:
     query = text("SELECT version_num FROM alembic_version")
     return str((await connection.execute(query)).scalar_one())
 
 
 async def _dump(storage: Storage, folder: Path) -> tuple[str, dict[str, int]]:
     """Every table as a file of JSON lines, all as of one moment. Returns revision and counts."""
-    counts: dict[str, int] = {}
     async with storage.disk.read() as connection:
         if storage.disk.dialect == "postgresql":
             await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
         revision = await _revision(connection)
-        for table in metadata.sorted_tables:
-            # Rows that refer to rows of their own table were made after those.
-            query = select(*(c for c in table.c if c.name != "row"))
-            query = query.order_by(*([table.c.row] if "row" in table.c else table.primary_key))
-            counts[table.name] = 0
-            with (folder / f"{table.name}.jsonl").open("w", encoding="utf-8") as out:
-                async with connection.stream(query) as rows:
-                    async for batch in rows.mappings().partitions(BATCH):
-                        out.writelines(f"{json.dumps(_plain(row))}\n" for row in batch)
-                        counts[table.name] += len(batch)
-    return revision, counts
+        return revision, await connection.run_sync(_dump_rows, folder)
+
+
+def _dump_rows(connection: SyncConnection, folder: Path) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for table in metadata.sorted_tables:
+        # Rows that refer to rows of their own table were made after those.
+        query = select(*(c for c in table.c if c.name != "row"))
+        query = query.order_by(*([table.c.row] if "row" in table.c else table.primary_key))
+        counts[table.name] = 0
+        rows = connection.execute(query.execution_options(yield_per=BATCH))
+        with (folder / f"{table.name}.jsonl").open("w", encoding="utf-8") as out:
+            for batch in rows.mappings().partitions():
+                out.writelines(f"{json.dumps(_plain(row))}\n" for row in batch)
+                counts[table.name] += len(batch)
+    return counts
 
 
 def _plain(row: Any) -> dict[str, Any]:
@@ -184,7 +189,7 @@ async def _has_content(storage: Storage) -> bool:
 
 
 async def _replace_rows(
-    connection: AsyncConnection, storage: Storage, manifest: Manifest, folder: Path
+    connection: Connection, storage: Storage, manifest: Manifest, folder: Path
 ) -> None:
     for table in reversed(metadata.sorted_tables):
         await connection.execute(table.delete())

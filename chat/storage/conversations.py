@@ -10,9 +10,9 @@ from sqlalchemy import delete as delete_from
 from sqlalchemy import func, insert, literal, select, tuple_
 from sqlalchemy import update as update_of
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chat.errors import ChatError
+from chat.storage.connection import Connection
 from chat.storage.content import Content, clean, seal, unseal
 from chat.storage.database import Storage
 from chat.storage.limits import (
@@ -100,10 +100,13 @@ async def create(
         "updated_at": conversation.updated_at,
         "words": indexed(storage, id_, title),
     }
+
+    async def add(connection: Connection) -> None:
+        await connection.execute(insert(conversations), values)
+        await _add_tags(connection, storage.content, owner, id_, named)
+
     try:
-        async with storage.of(id_).write() as connection:
-            await connection.execute(insert(conversations).values(values))
-            await _add_tags(connection, storage.content, owner, id_, named)
+        await storage.of(id_).transact(add)
     except IntegrityError:
         there = await get(storage, owner, id_, deleted=True)
         if there.deleted_at:
@@ -116,9 +119,12 @@ async def get(
     storage: Storage, owner: str, conversation_id: str, *, deleted: bool = False
 ) -> Conversation:
     """The conversation; a deleted one only if asked for. Raises `ChatError` (`not_found`)."""
-    async with storage.of(conversation_id).read() as connection:
+
+    async def look(connection: Connection) -> Conversation:
         row = await find(connection, owner, clean(conversation_id), deleted=deleted)
         return (await with_tags(connection, storage.content, owner, [row]))[0]
+
+    return await storage.of(conversation_id).query(look)
 
 
 async def list_page(
@@ -162,11 +168,14 @@ async def list_page(
         query = query.where(tuple_(_C.updated_at, _C.id) < after)
     limit = page_size(limit)
     query = query.order_by(_C.updated_at.desc(), _C.id.desc()).limit(limit + 1)
-    async with storage.kept(ephemeral=ephemeral).read() as connection:
+
+    async def look(connection: Connection) -> ConversationPage:
         rows = (await connection.execute(query)).all()
         page = await with_tags(connection, storage.content, owner, rows[:limit])
-    more = to_cursor(page[-1].updated_at, page[-1].id) if len(rows) > limit else None
-    return ConversationPage(page, more)
+        more = to_cursor(page[-1].updated_at, page[-1].id) if len(rows) > limit else None
+        return ConversationPage(page, more)
+
+    return await storage.kept(ephemeral=ephemeral).query(look)
 
 
 async def update(
@@ -203,7 +212,8 @@ async def update(
     if draft is not None:
         changes["draft"] = seal(storage.content, owner, at_most(draft, MAX_DRAFT, "draft"))
     named = None if tags is None else _read_tags(tags)
-    async with storage.of(conversation_id).write() as connection:
+
+    async def change(connection: Connection) -> Conversation:
         row = await find(connection, owner, clean(conversation_id), lock=True)
         (now_,) = await with_tags(connection, storage.content, owner, [row])
         if expected_version is not None and now_.version != expected_version:
@@ -219,7 +229,9 @@ async def update(
             await _add_tags(connection, storage.content, owner, row.id, named)
         row = await _change(connection, owner, row.id, changes)
         kept = now_.tags if named is None else named
-    return read_conversation(storage.content, owner, row, kept)
+        return read_conversation(storage.content, owner, row, kept)
+
+    return await storage.of(conversation_id).transact(change)
 
 
 async def delete(
@@ -265,7 +277,7 @@ async def tags(storage: Storage, owner: str) -> tuple[tuple[str, int], ...]:
 
 
 async def _change(
-    connection: AsyncConnection, owner: str, conversation_id: str, changes: dict[str, Any]
+    connection: Connection, owner: str, conversation_id: str, changes: dict[str, Any]
 ) -> Any:
     query = (
         update_of(conversations)
@@ -277,7 +289,7 @@ async def _change(
 
 
 async def _add_tags(
-    connection: AsyncConnection,
+    connection: Connection,
     content: Content,
     owner: str,
     conversation_id: str,

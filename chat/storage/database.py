@@ -4,57 +4,73 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
+from typing import TypeVar
 
-from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from chat.errors import ChatError
+from chat.storage.connection import Connection, Work
 from chat.storage.content import Content, Plain
 from chat.storage.migrate import migrate
 from chat.storage.records import is_ephemeral
 from chat.storage.schema import metadata
+from chat.storage.sqlite import WAIT_SECONDS, Readers, Writer
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
 SQLITE_READERS = 4
 """Connections that read at the same time; each is a thread, and SQLite's reads are short."""
 POSTGRESQL_CONNECTIONS = 10
-WAIT_SECONDS = 30.0
-"""How long a transaction waits for a connection or a lock before it is `storage_busy`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One database. SQLite has one writer: its transactions queue for the one connection here,
-    in the order they came, instead of polling for the file's lock.
+    """One database. `query` and `transact` are given a whole transaction and are the cheap way;
+    `read` and `write` are for what has other things to do in between.
     """
 
-    reader: AsyncEngine
-    writer: AsyncEngine
+    reader: AsyncEngine | Readers | Writer
+    writer: AsyncEngine | Writer
 
     @property
     def dialect(self) -> str:
         """`sqlite` or `postgresql`."""
         return self.writer.dialect.name
 
+    async def query(self, work: Work[T]) -> T:
+        """What `work` reads, in one transaction."""
+        async with _told():
+            if isinstance(self.reader, AsyncEngine):
+                async with self.reader.connect() as connection:
+                    return await work(connection)
+            return await self.reader.query(work)
+
+    async def transact(self, work: Work[T]) -> T:
+        """What `work` gives, in one transaction; it is on the disk when this returns."""
+        async with _told():
+            if isinstance(self.writer, AsyncEngine):
+                async with self.writer.begin() as connection:
+                    return await work(connection)
+            return await self.writer.transact(work)
+
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
+    async def read(self) -> AsyncIterator[Connection]:
         """A connection to read with, in one transaction."""
         async with _told(), self.reader.connect() as connection:
             yield connection
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
+    async def write(self) -> AsyncIterator[Connection]:
         """A transaction; it is on the disk when this block has been left."""
         async with _told(), self.writer.begin() as connection:
             yield connection
@@ -74,7 +90,6 @@ class Storage:
     memory: Database
     content: Content
     files: Path
-    _anchor: AsyncConnection
 
     def of(self, conversation_id: str) -> Database:
         """The database in which the conversation of that id lives."""
@@ -87,7 +102,6 @@ class Storage:
     async def close(self) -> None:
         """Close all connections; what was kept in memory is gone."""
         await self.disk.close()
-        await self._anchor.close()
         await self.memory.close()
 
 
@@ -103,29 +117,28 @@ async def open_storage(url: str, *, data_dir: Path, content: Content | None = No
     await asyncio.to_thread(files.mkdir, parents=True, exist_ok=True)
     disk = connect(read_url(url, data_dir))
     try:
-        await migrate(disk.writer)
-    except (SQLAlchemyError, OSError) as error:
+        await migrate(disk.writer.begin)
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         await disk.close()
         logger.exception("cannot open the storage")
         raise ChatError("storage_failed", f"the database cannot be opened: {_why(error)}") from None
     except BaseException:
         await disk.close()
         raise
-    memory, anchor = await _in_memory()
-    return Storage(disk, memory, content or Plain(), files, anchor)
+    return Storage(disk, await _in_memory(), content or Plain(), files)
 
 
 def read_url(url: str, data_dir: Path) -> URL:
     """The address with its asynchronous driver. Raises `ChatError` (`storage_url`)."""
     if not url:
-        return URL.create("sqlite+aiosqlite", database=str(data_dir / "vivavoce.db"))
+        return URL.create("sqlite", database=str(data_dir / "vivavoce.db"))
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         raise ChatError("storage_url", "the storage's address is no database URL") from None
     kind = parsed.drivername.split("+")[0]
     if kind == "sqlite" and parsed.database and parsed.database != ":memory:":
-        return parsed.set(drivername="sqlite+aiosqlite")
+        return parsed.set(drivername="sqlite")
     if kind in {"postgresql", "postgres"}:
         return parsed.set(drivername="postgresql+asyncpg")
     raise ChatError("storage_url", "the storage is sqlite:///FILE or postgresql://HOST/NAME")
@@ -134,7 +147,7 @@ def read_url(url: str, data_dir: Path) -> URL:
 def connect(url: URL) -> Database:
     """Engines for `url` (nothing is opened yet)."""
     if url.get_backend_name() == "sqlite":
-        return Database(_sqlite(url, SQLITE_READERS, reading=True), _sqlite(url, 1, reading=False))
+        return Database(Readers(url, SQLITE_READERS), Writer(url))
     engine = create_async_engine(
         url,
         pool_size=POSTGRESQL_CONNECTIONS,
@@ -145,52 +158,12 @@ def connect(url: URL) -> Database:
     return Database(engine, engine)
 
 
-def _sqlite(url: URL, connections: int, *, reading: bool) -> AsyncEngine:
-    engine = create_async_engine(
-        url,
-        poolclass=AsyncAdaptedQueuePool,
-        pool_size=connections,
-        max_overflow=0,
-        pool_timeout=WAIT_SECONDS,
-        connect_args={"timeout": WAIT_SECONDS},
-    )
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def prepare(connection: Any, _: Any) -> None:
-        connection.isolation_level = None  # else the driver begins transactions when it likes
-        for name, value in (
-            ("journal_mode", "WAL"),
-            ("synchronous", "FULL"),
-            ("foreign_keys", "ON"),
-            ("temp_store", "MEMORY"),
-            ("query_only", "ON" if reading else "OFF"),
-        ):
-            connection.execute(f"PRAGMA {name}={value}").close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def begin(connection: Any) -> None:
-        # A transaction that will write says so at once: one that found out later could only fail.
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
-
-    return engine
-
-
-async def _in_memory() -> tuple[Database, AsyncConnection]:
-    """A database that is nowhere but in memory, and the connection that keeps it alive.
-
-    One connection does all the work, so that nobody meets the locks of SQLite's shared cache; a
-    cancelled transaction may cost that connection, hence the second one, which only holds on.
-    """
-    url = URL.create(
-        "sqlite+aiosqlite",
-        database=f"file:{uuid4().hex}",
-        query={"mode": "memory", "cache": "shared", "uri": "true"},
-    )
-    engine = _sqlite(url, 2, reading=False)
-    anchor = await engine.connect()
-    async with engine.begin() as connection:
+async def _in_memory() -> Database:
+    """A database that is nowhere but in memory: that of one connection."""
+    only = Writer(URL.create("sqlite", database=":memory:"))
+    async with only.begin() as connection:
         await connection.run_sync(metadata.create_all)
-    return Database(engine, engine), anchor
+    return Database(only, only)
 
 
 @asynccontextmanager
@@ -200,10 +173,10 @@ async def _told() -> AsyncIterator[None]:
         yield
     except IntegrityError:
         raise
-    except PoolTimeout:
+    except (PoolTimeout, TimeoutError):
         raise ChatError("storage_busy", "the storage is busy; try again") from None
-    except DBAPIError as error:
-        if "locked" in str(error.orig):
+    except (DBAPIError, sqlite3.Error) as error:
+        if "locked" in _why(error):
             raise ChatError("storage_busy", "the storage is busy; try again") from None
         logger.exception("the storage failed")
         raise ChatError("storage_failed", "the storage failed") from None

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, literal, update
 
+from chat.storage.connection import Connection
 from chat.storage.content import seal
 from chat.storage.database import Storage
 from chat.storage.schema import messages
@@ -52,5 +55,22 @@ async def store_grown(storage: Storage, grown: Iterable[Grown]) -> None:
         }
         rows.setdefault(on_disk, []).append(row)
     for on_disk, some in rows.items():
-        async with storage.kept(ephemeral=not on_disk).write() as connection:
-            await connection.execute(_GROW, some)
+        await storage.kept(ephemeral=not on_disk).transact(partial(_grow, some))
+
+
+async def _grow(rows: list[dict[str, str]], connection: Connection) -> None:
+    await connection.execute(_GROW, rows)
+
+
+async def settle(storage: Storage, *, before: datetime) -> int:
+    """Mark replies that were still growing as `interrupted`, if they began before that time.
+
+    For the start of a server, when whoever wrote them is gone. Returns how many.
+    """
+    query = (
+        update(messages)
+        .where(_M.status == literal("streaming", literal_execute=True), _M.created_at < before)
+        .values(status="interrupted")
+    )
+    async with storage.disk.write() as connection:
+        return (await connection.execute(query)).rowcount

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from chat.errors import ChatError
+from chat.storage.connection import Connection
 from chat.storage.content import seal, unseal
 from chat.storage.database import Storage
 from chat.storage.limits import MAX_NAME, at_most
@@ -15,6 +16,11 @@ from chat.storage.records import Answered, now
 from chat.storage.schema import idempotency
 
 _I = idempotency.c
+
+ABANDONED = timedelta(minutes=1)
+"""After so long whoever began a request and did not finish it is taken for dead: its key is free.
+No request takes as long: an import's is over when its file is there, and reading it comes before.
+"""
 
 
 async def begin(
@@ -27,11 +33,15 @@ async def begin(
     `ChatError`: `idempotency_conflict` (the key came with another request), `in_progress`.
     """
     key = at_most(key, MAX_NAME, "idempotency key")
-    values = {"owner": owner, "key": key, "request_hash": request_hash, "created_at": now()}
+    moment = now()
+    values = {"owner": owner, "key": key, "request_hash": request_hash, "created_at": moment}
     database = storage.kept(ephemeral=ephemeral)
+
+    async def add(connection: Connection) -> None:
+        await connection.execute(insert(idempotency), values)
+
     try:
-        async with database.write() as connection:
-            await connection.execute(insert(idempotency).values(values))
+        await database.transact(add)
     except IntegrityError:
         pass
     else:
@@ -39,6 +49,16 @@ async def begin(
     query = select(*_I).where(_I.owner == owner, _I.key == key)
     async with database.read() as connection:
         row = (await connection.execute(query)).one_or_none()
+    if row is not None and row.status is None and row.created_at < moment - ABANDONED:
+        left = delete(idempotency).where(
+            _I.owner == owner,
+            _I.key == key,
+            _I.status.is_(None),
+            _I.created_at == row.created_at,
+        )
+        async with database.write() as connection:
+            await connection.execute(left)
+        return await begin(storage, owner, key, request_hash, ephemeral=ephemeral)
     if row is None or (row.request_hash == request_hash and row.status is None):
         raise ChatError("in_progress", "a request with this idempotency key is being carried out")
     if row.request_hash != request_hash:
@@ -55,8 +75,11 @@ async def finish(
         .where(_I.owner == owner, _I.key == key)
         .values(status=status, body=seal(storage.content, owner, body))
     )
-    async with storage.kept(ephemeral=ephemeral).write() as connection:
+
+    async def keep(connection: Connection) -> None:
         await connection.execute(query)
+
+    await storage.kept(ephemeral=ephemeral).transact(keep)
 
 
 async def give_up(storage: Storage, owner: str, key: str, *, ephemeral: bool = False) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import Row, and_, delete, func, insert, literal, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from chat.errors import ChatError
+from chat.storage.connection import Connection
 from chat.storage.content import Content, clean, seal, seal_json, unseal, unseal_json
 from chat.storage.database import Storage
 from chat.storage.limits import MAX_NAME, at_most, page_size, time_cursor, to_cursor
@@ -49,10 +50,12 @@ async def add(
         "created_at": moment,
         "updated_at": moment,
     }
-    query = insert(jobs).values(values).returning(*_J)
+
+    async def add_one(connection: Connection) -> Row[*tuple[Any, ...]]:
+        return (await connection.execute(insert(jobs).returning(*_J), values)).one()
+
     try:
-        async with storage.disk.write() as connection:
-            row = (await connection.execute(query)).one()
+        row = await storage.disk.transact(add_one)
     except IntegrityError:
         same = and_(_J.kind == kind, _J.key == key, OPEN_JOB)
         there = select(*_J).where(_J.owner == owner, or_(_J.id == id_, same))
@@ -119,7 +122,8 @@ async def claim(
         picked = picked.where(_J.kind.in_(list(kinds)))
     # On PostgreSQL others' rows are stepped over; SQLite has one writer at a time.
     picked = picked.with_for_update(skip_locked=True)
-    async with storage.disk.write() as connection:
+
+    async def take(connection: Connection) -> tuple[Job, ...]:
         keys = [tuple(row) for row in await connection.execute(picked)]
         if not keys:
             return ()
@@ -135,9 +139,11 @@ async def claim(
             .returning(*_J)
         )
         rows = (await connection.execute(query)).all()
-    order = {key: place for place, key in enumerate(keys)}
-    rows = sorted(rows, key=lambda row: order[row.owner, row.id])
-    return tuple(_read(storage.content, row) for row in rows)
+        order = {key: place for place, key in enumerate(keys)}
+        rows = sorted(rows, key=lambda row: order[row.owner, row.id])
+        return tuple(_read(storage.content, row) for row in rows)
+
+    return await storage.disk.transact(take)
 
 
 async def extend(storage: Storage, job: Job, lease: timedelta) -> bool:
@@ -186,10 +192,13 @@ async def cancel(storage: Storage, owner: str, job_id: str) -> Job:
 async def next_due(storage: Storage) -> datetime | None:
     """When the next job will be due, or its lease be over; None if nothing waits or runs."""
     at = func.coalesce(_J.leased_until, _J.run_at)
-    query = select(func.min(at, type_=UtcTime))
-    async with storage.disk.read() as connection:
-        found: datetime | None = (await connection.execute(query.where(OPEN_JOB))).scalar_one()
-    return found
+    query = select(func.min(at, type_=UtcTime)).where(OPEN_JOB)
+
+    async def look(connection: Connection) -> datetime | None:
+        found: datetime | None = (await connection.execute(query)).scalar_one()
+        return found
+
+    return await storage.disk.query(look)
 
 
 async def purge(storage: Storage, *, before: datetime) -> int:
@@ -210,8 +219,11 @@ async def _end(storage: Storage, job: Job, **changes: Any) -> bool:
         )
         .values(changes | {"updated_at": now()})
     )
-    async with storage.disk.write() as connection:
+
+    async def end(connection: Connection) -> bool:
         return (await connection.execute(query)).rowcount == 1
+
+    return await storage.disk.transact(end)
 
 
 async def _turn(

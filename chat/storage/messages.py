@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, insert, literal, select
+from sqlalchemy import ColumnElement, Row, insert, select
 from sqlalchemy import update as update_of
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chat.errors import ChatError
 from chat.storage.branches import select_branch, select_newest_below
+from chat.storage.connection import Connection
 from chat.storage.content import clean, seal
 from chat.storage.copying import fork
 from chat.storage.database import Storage
 from chat.storage.drafting import check_tokens, checked, seal_calls, to_record, to_row
+from chat.storage.growing import settle
 from chat.storage.limits import MAX_NAME, MAX_TEXT, at_most, page_size, row_cursor, to_cursor
 from chat.storage.records import (
     HEAD,
@@ -84,10 +84,13 @@ async def append(
         return ()
     conversation_id = clean(conversation_id)
     given = [checked(conversation_id, message) for message in new]
+
+    async def add(connection: Connection) -> tuple[Message, ...]:
+        row = await find(connection, owner, conversation_id, lock=True)
+        return await _append(connection, storage, owner, row, given, move_head=move_head)
+
     try:
-        async with storage.of(conversation_id).write() as connection:
-            row = await find(connection, owner, conversation_id, lock=True)
-            return await _append(connection, storage, owner, row, given, move_head=move_head)
+        return await storage.of(conversation_id).transact(add)
     except IntegrityError:
         named = all(message.id for message in new)
         return await _already(storage, owner, conversation_id, given, named=named)
@@ -161,7 +164,8 @@ async def update(
         changes["error"] = seal(content, owner, error)
     conversation_id = clean(conversation_id)
     mine = (_M.owner == owner, _M.conversation_id == conversation_id, _M.id == clean(message_id))
-    async with storage.of(conversation_id).write() as connection:
+
+    async def change(connection: Connection) -> Message:
         await _touch(connection, owner, conversation_id, updated_at=now())
         query = update_of(messages).where(*mine).values(changes).returning(*MESSAGE)
         if not changes:
@@ -169,8 +173,9 @@ async def update(
         row = (await connection.execute(query)).one_or_none()
         if row is None:
             raise not_found("message")
-        (message,) = await read_messages(connection, content, owner, conversation_id, [row])
-    return message
+        return (await read_messages(connection, content, owner, conversation_id, [row]))[0]
+
+    return await storage.of(conversation_id).transact(change)
 
 
 async def get(storage: Storage, owner: str, conversation_id: str, message_id: str) -> Message:
@@ -196,7 +201,8 @@ async def page(
     """
     conversation_id = clean(conversation_id)
     limit = page_size(limit)
-    async with storage.of(conversation_id).read() as connection:
+
+    async def look(connection: Connection) -> MessagePage:
         row = await find(connection, owner, conversation_id)
         from_head = clean(head) if head else row.head
         if cursor:
@@ -214,7 +220,9 @@ async def page(
         shown = rows[:limit][::-1]
         found = await read_messages(connection, storage.content, owner, conversation_id, shown)
         versions = await _versions(connection, owner, conversation_id, found)
-    return MessagePage(found, versions, more)
+        return MessagePage(found, versions, more)
+
+    return await storage.of(conversation_id).query(look)
 
 
 async def versions(
@@ -248,7 +256,8 @@ async def choose(
     Raises `ChatError` (`not_found`).
     """
     conversation_id = clean(conversation_id)
-    async with storage.of(conversation_id).write() as connection:
+
+    async def show(connection: Connection) -> Conversation:
         row = await find(connection, owner, conversation_id, lock=True)
         newest = select_newest_below(owner, conversation_id, clean(message_id))
         head = (await connection.execute(newest)).scalar_one_or_none()
@@ -256,26 +265,13 @@ async def choose(
             raise not_found("message")
         if head != row.head:
             row = await _touch(connection, owner, conversation_id, head=head)
-        (conversation,) = await with_tags(connection, storage.content, owner, [row])
-    return conversation
+        return (await with_tags(connection, storage.content, owner, [row]))[0]
 
-
-async def settle(storage: Storage, *, before: datetime) -> int:
-    """Mark replies that were still growing as `interrupted`, if they began before that time.
-
-    For the start of a server, when whoever wrote them is gone. Returns how many.
-    """
-    query = (
-        update_of(messages)
-        .where(_M.status == literal("streaming", literal_execute=True), _M.created_at < before)
-        .values(status="interrupted")
-    )
-    async with storage.disk.write() as connection:
-        return (await connection.execute(query)).rowcount
+    return await storage.of(conversation_id).transact(show)
 
 
 async def _append(
-    connection: AsyncConnection,
+    connection: Connection,
     storage: Storage,
     owner: str,
     conversation: Row[Any],
@@ -353,13 +349,16 @@ async def _select(
         .where(_C.deleted_at.is_(None))
         .order_by(_M.position)
     )
-    async with storage.of(conversation_id).read() as connection:
+
+    async def look(connection: Connection) -> tuple[Message, ...]:
         rows = (await connection.execute(query)).all()
         return await read_messages(connection, storage.content, owner, conversation_id, rows)
 
+    return await storage.of(conversation_id).query(look)
+
 
 async def _versions(
-    connection: AsyncConnection, owner: str, conversation_id: str, found: Sequence[Message]
+    connection: Connection, owner: str, conversation_id: str, found: Sequence[Message]
 ) -> dict[str, tuple[str, ...]]:
     """For every message the ids of those with the same parent."""
     parents = {message.parent_id for message in found}
@@ -379,7 +378,7 @@ async def _versions(
 
 
 async def _touch(
-    connection: AsyncConnection, owner: str, conversation_id: str, **changes: Any
+    connection: Connection, owner: str, conversation_id: str, **changes: Any
 ) -> Row[Any]:
     """Count a change of the conversation (and lock it). Raises `ChatError` (`not_found`)."""
     query = (

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Connection as SyncConnection
+from sqlalchemy import text
 
 from chat.errors import ChatError
+from chat.storage.connection import Connection
 
 SCRIPTS = Path(__file__).parent.parent / "migrations"
 _LOCK = 7_246_201_118
 """Any number of our own: PostgreSQL's advisory lock, so that two servers do not migrate at once."""
 
 
-async def migrate(engine: AsyncEngine, revision: str = "head") -> None:
+Begin = Callable[[], AbstractAsyncContextManager[Connection]]
+
+
+async def migrate(begin: Begin, revision: str = "head") -> None:
     """Upgrade (or, to an older `revision` or `base`, downgrade) the tables in one transaction.
 
     Raises `ChatError` (`storage_newer`) if a later release made them.
     """
-    async with engine.begin() as connection:
+    async with begin() as connection:
         await connection.run_sync(_migrate, revision)
 
 
-def _migrate(connection: Connection, revision: str) -> None:
+def _migrate(connection: SyncConnection, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))
     config.attributes["connection"] = connection

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from chat.errors import ChatError
+from chat.storage.connection import Connection
 from chat.storage.content import clean, seal_json, unseal_json
 from chat.storage.database import Storage
 from chat.storage.records import now
@@ -24,9 +25,12 @@ _P = preferences.c
 async def read(storage: Storage, owner: str) -> dict[str, Any]:
     """All of them."""
     query = select(_P.name, _P.value).where(_P.owner == owner)
-    async with storage.disk.read() as connection:
-        rows = (await connection.execute(query)).all()
-    return {name: unseal_json(storage.content, owner, value) for name, value in rows}
+
+    async def look(connection: Connection) -> dict[str, Any]:
+        rows = await connection.execute(query)
+        return {name: unseal_json(storage.content, owner, value) for name, value in rows}
+
+    return await storage.disk.query(look)
 
 
 async def write(storage: Storage, owner: str, values: Mapping[str, Any]) -> dict[str, Any]:

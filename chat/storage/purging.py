@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, exists, not_, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from chat.storage.connection import Connection
 from chat.storage.content import clean
 from chat.storage.database import Database, Storage
 from chat.storage.records import Purged
@@ -43,7 +43,7 @@ async def _purge(database: Database, before: datetime) -> Purged:
         return await _remove(connection, keys)
 
 
-async def _remove(connection: AsyncConnection, keys: Sequence[tuple[str, str]]) -> Purged:
+async def _remove(connection: Connection, keys: Sequence[tuple[str, str]]) -> Purged:
     """Remove the conversations with these owners and ids, and what belonged to them alone."""
     if not keys:
         return Purged(0, ())

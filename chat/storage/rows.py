@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Row, Select, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chat.errors import ChatError
+from chat.storage.connection import Connection
 from chat.storage.content import Content, Plain, unseal, unseal_json
 from chat.storage.database import Storage
 from chat.storage.records import Attachment, Conversation, Message, StoredCall
@@ -49,7 +49,7 @@ def one_conversation(owner: str, conversation_id: str, *, deleted: bool = False)
 
 
 async def find(
-    connection: AsyncConnection,
+    connection: Connection,
     owner: str,
     conversation_id: str,
     *,
@@ -69,7 +69,7 @@ async def find(
 
 
 async def with_tags(
-    connection: AsyncConnection, content: Content, owner: str, rows: Sequence[Row[Any]]
+    connection: Connection, content: Content, owner: str, rows: Sequence[Row[Any]]
 ) -> tuple[Conversation, ...]:
     """The conversations of `rows`, with their tags."""
     tags: dict[str, list[str]] = {}
@@ -115,7 +115,7 @@ def read_attachment(content: Content, owner: str, row: Row[Any]) -> Attachment:
 
 
 async def read_attachments(
-    connection: AsyncConnection, content: Content, owner: str, wanted: Collection[str]
+    connection: Connection, content: Content, owner: str, wanted: Collection[str]
 ) -> dict[str, Attachment]:
     """The attachments of these ids, by id. Raises `ChatError` (`not_found`) if one is missing."""
     if not wanted:
@@ -129,7 +129,7 @@ async def read_attachments(
 
 
 async def read_messages(
-    connection: AsyncConnection,
+    connection: Connection,
     content: Content,
     owner: str,
     conversation_id: str,

@@ -239,6 +239,22 @@ message_attachments = Table(
     Index("ix_message_attachments_attachment", "owner", "attachment_id"),
 )
 
+summaries = Table(
+    "summaries",
+    metadata,
+    Column("owner", _OWNER, primary_key=True),
+    Column("conversation_id", _ID, primary_key=True),
+    Column("message_id", _ID, primary_key=True),
+    Column("text", Text, nullable=False),
+    _time("created_at"),
+    ForeignKeyConstraint(
+        ["owner", "conversation_id", "message_id"],
+        ["messages.owner", "messages.conversation_id", "messages.id"],
+        ondelete="CASCADE",
+    ),
+    Index("ix_summaries_created_at", "created_at"),
+)
+
 usage = Table(
     "usage",
     metadata,

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from chat.errors import ChatError
+from chat.storage.connection import Connection
 from chat.storage.content import unseal
 from chat.storage.database import Database, Storage
 from chat.storage.limits import at_most, page_size, row_cursor, to_cursor
@@ -64,8 +65,9 @@ async def search(
     if not wanted:
         return SearchPage((), None)
     limit = page_size(limit)
-    found: list[Any] = []
-    async with database.read() as connection:
+
+    async def look(connection: Connection) -> SearchPage:
+        found: list[Any] = []
         for part in "tm" if kind == "t" else "m":
             left = limit + 1 - len(found)
             if not left:
@@ -80,12 +82,14 @@ async def search(
             if archived is not None:
                 statement = statement.where(_C.archived.is_(archived))
             found += await connection.execute(statement.order_by(place.desc()).limit(left))
-    more = None
-    if len(found) > limit:
-        last = found[limit - 1]
-        more = to_cursor("t" if last.id is None else "m", last.row)
-    hits = tuple(_hit(storage, owner, found_row, terms) for found_row in found[:limit])
-    return SearchPage(hits, more)
+        more = None
+        if len(found) > limit:
+            last = found[limit - 1]
+            more = to_cursor("t" if last.id is None else "m", last.row)
+        hits = tuple(_hit(storage, owner, found_row, terms) for found_row in found[:limit])
+        return SearchPage(hits, more)
+
+    return await database.query(look)
 
 
 def _statement(

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from chat.storage.connection import Connection
 from chat.storage.database import Storage
 from chat.storage.drafting import check_tokens
 from chat.storage.limits import MAX_NAME, at_most
@@ -47,8 +48,11 @@ async def record(
     )
     summed = {name: _U[name] + query.excluded[name] for name in _SUMMED}
     query = query.on_conflict_do_update(index_elements=["owner", "day", "model"], set_=summed)
-    async with storage.disk.write() as connection:
+
+    async def count(connection: Connection) -> None:
         await connection.execute(query)
+
+    await storage.disk.transact(count)
 
 
 async def day_total(storage: Storage, owner: str, day: date | None = None) -> Usage:
@@ -57,9 +61,12 @@ async def day_total(storage: Storage, owner: str, day: date | None = None) -> Us
     # PostgreSQL sums bigints as numerics, which come as decimals.
     sums = [func.coalesce(func.sum(_U[name]), 0) for name in _SUMMED]
     query = select(*sums).where(_U.owner == owner, _U.day == day)
-    async with storage.disk.read() as connection:
+
+    async def look(connection: Connection) -> Usage:
         row = (await connection.execute(query)).one()
-    return Usage(day, "", *(int(value) for value in row))
+        return Usage(day, "", *(int(value) for value in row))
+
+    return await storage.disk.query(look)
 
 
 async def by_day(storage: Storage, owner: str, *, since: date, until: date) -> tuple[Usage, ...]:

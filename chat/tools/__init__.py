@@ -5,8 +5,8 @@ There are none until the providers file names an MCP server, or the service regi
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from chat.providers import Tool, ToolCall
@@ -48,6 +48,14 @@ class Registry:
         if name in self._registered:
             raise ValueError(f"there is a tool {name!r} already")
         self._registered[name] = registered
+
+    def __iter__(self) -> Iterator[Registered]:
+        return iter(tuple(self._registered.values()))
+
+    def decide(self, name: str, consent: Consent) -> None:
+        """Change what consent a tool needs, if there is one of that name."""
+        if (known := self._registered.get(name)) is not None:
+            self._registered[name] = replace(known, consent=consent)
 
     def get(self, name: str) -> Registered | None:
         """The tool of that name, None if there is none that may be called."""

@@ -102,7 +102,7 @@ async def respond_with_tools(
         for call in calls:
             registered = registry.get(call.name)
             yield Called(call, asks=registered is not None and registered.consent == "ask")
-            answered = await _answer(call, registered, ask, bounds)
+            answered = await answer_call(call, registered, ask, bounds)
             outputs.append(answered.output)
             yield answered
         prompt = next_messages(prompt, text, calls, outputs)
@@ -113,9 +113,10 @@ def _end(delta: Delta) -> Finished | None:
     return delta if isinstance(delta, Finished) else None
 
 
-async def _answer(
+async def answer_call(
     call: ToolCall, registered: Registered | None, ask: Ask, bounds: Bounds
 ) -> Answered:
+    """Make one call, if it may be made; what the model is told of it."""
     try:
         output = await _call(call, registered, ask, bounds)
         return Answered(call, capped(output, bounds.result_chars), failed=False)

@@ -49,7 +49,9 @@ class House:
 @pytest.fixture(scope="package")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("house")
-    running = House(folder, start_server(folder / "log", port=free_port(), **STEADY))
+    # What the pages keep is kept in this folder, and not among what the machine's owner has.
+    own = {**STEADY, "VIVAVOCE_STORAGE_URL": f"sqlite:///{folder}/kept.db"}
+    running = House(folder, start_server(folder / "log", port=free_port(), **own), own)
     yield running
     stop_server(running.server)
 

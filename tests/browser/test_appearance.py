@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from posixpath import dirname, join, normpath
 from typing import Any
 
 import pytest
@@ -123,20 +124,23 @@ def test_the_first_load_is_light(house: House, silent: Browser) -> None:
         assert not [url for url in fetched if "kiosk" in url or "palette" in url]
 
 
-def test_the_page_names_beforehand_every_module_it_needs() -> None:
+@pytest.mark.parametrize(
+    ("page", "script"), [("index.html", "app.js"), ("kiosk/index.html", "kiosk/kiosk.js")]
+)
+def test_the_page_names_beforehand_every_module_it_needs(page: str, script: str) -> None:
     """One round trip for all of them, instead of one for each level of imports."""
     needed: set[str] = set()
-    waiting = ["app.js"]
+    waiting = [script]
     while waiting:
         name = waiting.pop()
         if name in needed:
             continue
         needed.add(name)
         text = (WEB / name).read_text()
-        found = re.findall(r'^(?:import|\} from|.*\bfrom) "\./([^"]+)";$', text, re.MULTILINE)
-        waiting += found
-    page = (WEB / "index.html").read_text()
-    assert set(re.findall(r'rel="modulepreload" href="([^"]+)"', page)) == needed - {"app.js"}
+        found = re.findall(r'^(?:import|\} from|.*\bfrom) "(\.[^"]+)";$', text, re.MULTILINE)
+        waiting += [normpath(join(dirname(name), each)) for each in found]
+    named = re.findall(r'rel="modulepreload" href="([^"]+)"', (WEB / page).read_text())
+    assert {normpath(join(dirname(page), each)) for each in named} == needed - {script}
 
 
 MISSING = """async () => {

@@ -55,14 +55,16 @@ def test_space_in_the_message_box_is_a_space(house: House, silent: Browser) -> N
 
 def test_tab_reaches_everything(house: House, silent: Browser) -> None:
     with visit_page(silent, house.url) as visit:
+        visit.page.locator("#attach").wait_for()
         reached = []
-        for _ in range(9):
+        for _ in range(11):
             visit.page.keyboard.press("Tab")
             focused = "document.activeElement"
             name = f"{focused}.id || {focused}.name || {focused}.localName"
             reached.append(visit.page.evaluate(name))
-        tools = ["open-palette", "open-settings"]
-        assert reached == ["a", *tools, "scroller", "talk", "mode", "speak-replies", "box", "send"]
+        tools = ["open-library", "open-palette", "open-settings"]
+        typing = ["speak-replies", "attach", "box", "send"]
+        assert reached == ["a", *tools, "scroller", "talk", "mode", *typing]
 
 
 def test_tap_is_no_turn(house: House, silent: Browser) -> None:

@@ -185,9 +185,10 @@ def test_replies_may_be_written_only(house: House, silent: Browser) -> None:
         visit.until_running()
         visit.until_state("ready")
         assert not visit.page.get_by_label("Speak replies").is_checked()
+        visit.until("the conversation is there again", lambda: len(visit.turns) == 2)
         visit.page.get_by_label("Speak replies").check()
         visit.write(CAPITAL)
-        visit.until_heard(1, 0.5)
+        visit.until_heard(3, 0.5)
 
 
 def test_another_voice_can_be_chosen(house: House, silent: Browser) -> None:

@@ -57,16 +57,16 @@ def test_page_comes_back_after_the_server_was_killed(house: House, silent: Brows
             visit.until_state("offline")
             visit.until("words about it", lambda: "Trying again" in visit.notice)
             assert visit.page.locator("#phase").inner_text() == "Not connected"
-            visit.write("Are you there?")
-            visit.until("words about it", lambda: "cannot be sent yet" in visit.notice)
-            assert visit.page.locator("#box").input_value() == "Are you there?", "it is not lost"
+            before = len(visit.turns)
+            visit.write(CAPITAL)
+            waiting = visit.page.locator("#log .user .mark")
+            assert waiting.inner_text() == "waiting to be sent"
         finally:
             house.start_again()
-        visit.until_state("ready")
         visit.until("all is well", lambda: visit.notice == "")
-        assert "no longer remembers" in visit.page.locator("#log").inner_text()
-
-        before = len(visit.turns)
-        visit.write(CAPITAL)
+        visit.until("it was sent", lambda: waiting.count() == 0)
         visit.until_heard(before + 1, 0.5)
         assert "Paris" in visit.turns[-1]["text"]
+        # The session is another one, and goes on with the conversation that is kept.
+        assert len(visit.events("session.created")) == 2
+        assert "no longer remembers" not in visit.page.locator("#log").inner_text()

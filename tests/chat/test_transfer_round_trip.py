@@ -173,7 +173,9 @@ async def test_markdown_reads_well(storage: Storage) -> None:
     assert 'To the *sea*.\n```\n```\n\nCalled `maps`:\n\n```\n{"q":1}\n```' in text
 
 
-@pytest.mark.parametrize(("form", "suffix"), [("markdown", "md"), ("pdf", "pdf")])
+@pytest.mark.parametrize(
+    ("form", "suffix"), [("markdown", "md"), pytest.param("pdf", "pdf", marks=pytest.mark.slow)]
+)
 async def test_all_to_read_is_an_archive(storage: Storage, form: ExportFormat, suffix: str) -> None:
     for title in ("Same", "same", "../../etc/passwd"):
         await some_conversation(storage, title)

@@ -129,6 +129,7 @@ async def test_a_fault_and_nobody_else_to_ask(
     assert KEY not in caplog.text + stored.message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=list(SHAPES))
 @pytest.mark.parametrize(
     ("fault", "act", "requests", "text", "code", "message"), FAULTS, ids=[row[0] for row in FAULTS]

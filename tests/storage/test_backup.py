@@ -200,6 +200,7 @@ async def test_a_damaged_backup_changes_nothing(tmp_path: Path, damage: str) -> 
         assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.slow  # each costs a second on purpose
 async def test_passphrases(tmp_path: Path) -> None:
     async with opened("sqlite", tmp_path) as storage:
         target = tmp_path / "one.backup"

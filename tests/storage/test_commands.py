@@ -35,6 +35,7 @@ def titles(folder: Path, *new: str) -> list[str]:
     return asyncio.run(work())
 
 
+@pytest.mark.slow
 def test_there_and_back(tmp_path: Path) -> None:
     data = str(tmp_path / "data")
     titles(tmp_path / "data", "One")

@@ -6,9 +6,10 @@ import asyncio
 from datetime import date, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from chat.errors import ChatError
-from chat.storage import Storage, attachments, idempotency, jobs, preferences, usage
+from chat.storage import Storage, attachments, idempotency, jobs, preferences, schema, usage
 from chat.storage.records import Answered, Usage, now
 
 ME = "me"
@@ -134,6 +135,22 @@ async def test_usage_of_many_at_once_is_all_counted(storage: Storage) -> None:
         )
     )
     assert (await usage.day_total(storage, ME)).requests == 20
+
+
+async def test_a_key_that_a_crash_left_is_free_after_a_minute(storage: Storage) -> None:
+    assert await idempotency.begin(storage, ME, "k", "hash") is None
+    for age, found in ((0.9, "in_progress"), (1.1, None)):
+        async with storage.disk.write() as connection:
+            began = now() - age * MINUTE
+            await connection.execute(update(schema.idempotency).values(created_at=began))
+        if found:
+            assert await code(idempotency.begin(storage, ME, "k", "hash")) == found
+    assert await idempotency.begin(storage, ME, "k", "other") is None
+    assert await code(idempotency.begin(storage, ME, "k", "other")) == "in_progress"
+    await idempotency.finish(storage, ME, "k", 201, "{}")
+    async with storage.disk.write() as connection:
+        await connection.execute(update(schema.idempotency).values(created_at=now() - 2 * MINUTE))
+    assert await idempotency.begin(storage, ME, "k", "other") == Answered(201, "{}")
 
 
 async def test_a_request_is_carried_out_once(storage: Storage) -> None:

@@ -51,11 +51,11 @@ def tables(connection: Connection) -> set[str]:
 async def test_up_and_down_and_up_again(bare: tuple[str, Database]) -> None:
     _, database = bare
     for _ in range(2):
-        await migrate(database.writer)
-        await migrate(database.writer)
+        await migrate(database.writer.begin)
+        await migrate(database.writer.begin)
         async with database.read() as connection:
             assert await connection.run_sync(tables) == set(metadata.tables)
-        await migrate(database.writer, "base")
+        await migrate(database.writer.begin, "base")
         async with database.read() as connection:
             assert await connection.run_sync(lambda c: inspect(c).get_table_names()) == [
                 "alembic_version"
@@ -155,7 +155,7 @@ async def test_a_later_releases_database_is_left_alone(
     bare: tuple[str, Database], tmp_path: Path
 ) -> None:
     url, database = bare
-    await migrate(database.writer)
+    await migrate(database.writer.begin)
     async with database.write() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(ChatError) as raised:

@@ -292,3 +292,22 @@ test("while the wake phrase is waited for, nothing is answered", () => {
   assert.deepEqual(update(false).session.audio.input.turn_detection, { type: "semantic_vad" });
   assert.equal(update(false).session.instructions, "Be kind.");
 });
+
+test("what is written without a connection waits, and is sent, here or to a new session", () => {
+  const item = { id: "w", type: "message", role: "user", content: [{ type: "input_text", text: "Hello?" }] };
+  const waits = play(added("u", "user", [{ type: "input_text", text: "Hi" }]), { type: "local.waiting", item });
+  assert.deepEqual(waits.items.map(({ id, waiting }) => [id, waiting]), [["u", false], ["w", true]]);
+
+  const arrived = { ...added("w", "user", item.content, "u") };
+  assert.deepEqual(reduce(waits, arrived).items.map(({ waiting }) => waiting), [false, false]);
+
+  const anew = reduce(waits, { type: "local.lost" });
+  assert.deepEqual(anew.items.map(({ role }) => role), ["user", "resumed", "user"]);
+  assert.ok(anew.awaiting);
+  const sent = reduce(anew, { ...arrived, previous_item_id: null });
+  assert.deepEqual(sent.items.map(({ role, waiting }) => [role, waiting]), [
+    ["user", false],
+    ["resumed", false],
+    ["user", false],
+  ]);
+});

@@ -22,6 +22,7 @@ function setUp() {
     onLost: (reason) => lost.push(reason),
     onResumed: ({ restored }) => resumed.push(restored ? "restored" : events.length),
     open,
+    hidden: () => false,
   });
   const greet = (socket, greeting = { type: "session.created" }) => {
     socket.readyState = 1;
@@ -230,6 +231,39 @@ test("a server that was started anew counts from the beginning", () => {
   assert.deepEqual(sockets[2].protocols[1], "vivavoce.resume.abc.1");
   greet(sockets[2], { type: "session.resumed", received: 0 });
   assert.deepEqual(sockets[2].sent, ['{"type":"response.create"}'], "it had not arrived");
+  session.close();
+  mock.timers.reset();
+});
+
+test("a line that does not answer is left behind; one that was slept through is taken anew", () => {
+  mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"] });
+  const { sockets, greet, lost, resumed, session } = setUp();
+  greet(sockets[0], RESUMABLE);
+  session.send({ type: "response.create" });
+  mock.timers.tick(8000);
+  assert.deepEqual(lost, []);
+  mock.timers.tick(2000);
+  assert.deepEqual(lost, ["server_lost"]);
+  mock.timers.tick(500);
+  mock.timers.tick(9500);
+  assert.deepEqual(lost, ["server_lost", "server_unreachable"], "nobody greets there");
+  session.retry();
+  greet(sockets.at(-1), { type: "session.resumed", received: 1 });
+  const count = sockets.length;
+  mock.timers.setTime(Date.now() + 60_000);
+  mock.timers.tick(2000);
+  assert.equal(sockets.length, count + 1);
+  assert.equal(resumed.length, 1);
+  session.close();
+  mock.timers.reset();
+});
+
+test("where nothing is said, the server is asked for a word", () => {
+  mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"] });
+  const { sockets, greet, session } = setUp();
+  greet(sockets[0]);
+  mock.timers.tick(16_000);
+  assert.deepEqual(sockets[0].sent.map((each) => JSON.parse(each)), [{ type: "session.update", session: {} }]);
   session.close();
   mock.timers.reset();
 });

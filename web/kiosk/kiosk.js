@@ -111,7 +111,7 @@ async function begin() {
 
 /** The visitor has gone: nothing of them stays, here or on the server. */
 async function wipe() {
-  await client.clear();
+  await client.begin();
   refresh();
 }
 
@@ -197,10 +197,10 @@ document.addEventListener("pointerdown", () => {
   void begin();
 });
 navigator.mediaDevices?.addEventListener("devicechange", () => begun && void begin());
-window.addEventListener("online", () => session.retry());
+window.addEventListener("online", () => session.renew());
 window.addEventListener("error", () => watchdog.fail());
 window.addEventListener("unhandledrejection", () => watchdog.fail());
-document.addEventListener("resume", () => session.retry());
+document.addEventListener("resume", () => session.renew());
 document.addEventListener("visibilitychange", () => !document.hidden && session.retry());
 followSystem(() => {
   applyColours(settings);

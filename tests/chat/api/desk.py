@@ -28,6 +28,8 @@ from chat.providers import ChatOptions, Delta, Finished, Message, TextDelta
 from chat.storage import Storage, jobs
 from chat.storage.records import Job, JobPage
 from chat.talk import FindAnswerer, Talk
+from chat.tools import Registry
+from chat.tools.toolbox import Toolbox
 from tests.databases import opened
 
 OWNER = {"x-owner": "anna"}
@@ -91,7 +93,7 @@ class Desk:
     """A served API, a client of it that is `anna`, and what is behind it."""
 
     core: api.Core
-    llm: ScriptedLlm
+    llm: Any
     client: httpx.AsyncClient
     storage: Storage
     queue: InProcessJobs
@@ -113,6 +115,8 @@ class Desk:
         while tasks:
             await asyncio.wait(set(tasks))
             await asyncio.sleep(0)
+        if (ticking := self.core.talk._running.ticking) is not None:
+            await asyncio.wait((ticking,))  # it may be storing what was there a moment ago
 
     async def queued(self, state: Any = "queued") -> JobPage:
         return await jobs.list_page(self.storage, "anna", state=state)
@@ -176,24 +180,35 @@ async def desk(
     database: str = "sqlite",
     limits: api.Limits | None = None,
     find: Callable[[Storage], FindAnswerer] | None = None,
+    tools: Callable[[Storage], Toolbox] | None = None,
+    stands: Callable[[Request], bool] = lambda _: True,
     **talking: Any,
 ) -> AsyncIterator[Desk]:
-    async with opened(database, folder) as storage, _served(storage, limits, find, talking) as made:
-        yield made
+    async with opened(database, folder) as storage:
+        toolbox = tools(storage) if tools else None
+        async with _served(storage, limits, find, toolbox, stands, talking) as made:
+            yield made
 
 
 @asynccontextmanager
 async def _served(
-    storage: Storage, limits: api.Limits | None, find: Any, talking: Any
+    storage: Storage,
+    limits: api.Limits | None,
+    find: Any,
+    toolbox: Toolbox | None,
+    stands: Any,
+    talking: Any,
 ) -> AsyncIterator[Desk]:
     llm = ScriptedLlm()
+    answering = talking.pop("answering", {})
     hub = Hub(kept=64, readers=4)
     queue = InProcessJobs(storage, kinds(storage))
 
     async def find_answerer(owner: str, name: str) -> Answerer:
         if name not in ("", "scripted"):
             raise ChatError("llm_unknown", f"there is no model {name!r}")
-        return Answerer(llm, "scripted")
+        registry = await toolbox.of(owner) if toolbox else Registry()
+        return Answerer(made.llm, "scripted", tools=registry, **answering)
 
     async def first_exchange(owner: str, conversation_id: str) -> None:
         payload = {"conversation_id": conversation_id}
@@ -207,6 +222,7 @@ async def _served(
         find(storage) if find else find_answerer,
         tell=tell,
         first_exchange=first_exchange,
+        remember=toolbox.decide if toolbox else None,
         **talking,
     )
     core = api.Core(
@@ -217,6 +233,8 @@ async def _served(
         data_dir=storage.files.parent,
         models=lambda: (api.Choice("scripted", "free", True),),
         who=who,
+        stands=stands,
+        tools=lambda: toolbox,
         limits=limits or api.Limits(),
     )
     app = Starlette(routes=api.routes(core))

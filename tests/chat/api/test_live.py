@@ -8,6 +8,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
+from starlette.requests import Request
 
 from chat.api import Limits
 from chat.api.live import Hub
@@ -84,11 +85,13 @@ async def test_so_many_pages_and_so_many_owners() -> None:
 
 
 async def test_a_quiet_stream_is_kept_alive() -> None:
-    async def quiet() -> AsyncGenerator[Event, None]:
+    async def quiet() -> AsyncGenerator[Event | None, None]:
         yield Event("a", {"b": "c\n"}, "1")
-        await asyncio.sleep(0.05)
+        for _ in range(6):
+            await asyncio.sleep(0.01)
+            yield None
 
-    pieces = [piece async for piece in beating(quiet(), 0.01)]
+    pieces = [piece async for piece in beating(quiet(), 0.01, lambda: True)]
     assert pieces[0].startswith(b"retry: ")
     assert pieces[1] == b'id: 1\nevent: a\ndata: {"b":"c\\n"}\n\n'
     assert pieces[2:] == [b": \n\n"] * len(pieces[2:])
@@ -99,14 +102,15 @@ async def test_a_quiet_stream_is_kept_alive() -> None:
 async def test_closing_a_stream_closes_its_source() -> None:
     closed = asyncio.Event()
 
-    async def source() -> AsyncGenerator[Event, None]:
+    async def source() -> AsyncGenerator[Event | None, None]:
         try:
-            await asyncio.Event().wait()
-            yield Event("never", {})
+            while True:
+                await asyncio.sleep(0.01)
+                yield None
         finally:
             closed.set()
 
-    async with aclosing(beating(source(), 0.01)) as pieces:
+    async with aclosing(beating(source(), 0.01, lambda: True)) as pieces:
         await anext(pieces)
         await anext(pieces)
     assert closed.is_set()
@@ -182,3 +186,28 @@ async def test_who_left_is_not_counted_and_who_is_too_many_is_told(tmp_path: Pat
                 await asyncio.sleep(0.005)
             refused = await api.client.get("/events")
             assert (refused.status_code, refused.json()["code"]) == (429, "too_many_streams")
+
+
+async def test_streams_end_when_the_key_behind_them_is_revoked(tmp_path: Path) -> None:
+    good = {"anna": True, "boris": True}
+    limits = Limits(heartbeat_seconds=0.02)
+
+    def stands(request: Request) -> bool:
+        return good[request.headers["x-owner"]]
+
+    async with desk(tmp_path, limits=limits, stands=stands) as api:
+        api.llm.words = ["Half", None]
+        made = await api.new()
+        path = f"/conversations/{made['id']}/messages"
+        async with (
+            api.reading("GET", "/events") as live,
+            api.reading("POST", path, {"text": "Hi"}) as answer,
+            api.reading("GET", "/events", headers=OTHER) as boris,
+        ):
+            assert (await anext(boris))[0] == "hello"
+            good["anna"] = False
+            for stream in (live, answer):
+                kinds = [kind async for kind, _ in stream]  # it ends
+                assert "message.done" not in kinds
+            api.core.live.publish("boris", "settings.updated", {})
+            assert (await anext(boris))[0] == "settings.updated"

@@ -131,7 +131,7 @@ async def _small(folder: Path) -> Any:
         file = await api.client.post("/attachments?name=a", content=b"text")
         ids["attachment"] = file.json()["id"]
         export = await api.client.post("/exports", json={"format": "json"})
-        ids["job"] = export.json()["id"]
+        ids |= {"job": export.json()["id"], "call": "call_1", "tool": "none"}
         await api.work()
         yield str(api.client.base_url).removesuffix("/api/v1/"), ids
 
