@@ -23,9 +23,9 @@ REST = HEARD_RATE * 10
 GLANCE = HEARD_RATE * 3 // 10
 """Speech over a reply is looked at when it has lasted so long: long enough for two words."""
 
-AGAIN = HEARD_RATE * 3 // 20
-"""... and again when there is so much more; a look takes 0.1 to 0.2 s on two cores, and there is
-only one at a time.
+AGAIN = HEARD_RATE // 5
+"""... and again when there is so much more; a look takes 0.1 to 0.2 s on two cores, which are busy
+speaking at the time.
 """
 
 RARELY = HEARD_RATE * 3 // 2
@@ -96,7 +96,7 @@ def glance(turn: Turn, now: int, voiced: int) -> list[ev.Action]:
     if turn.in_noise:
         rest = max(2 * AGAIN, min(voiced // 2, 2 * RARELY))
     else:
-        rest = max(AGAIN, min(voiced // 5, RARELY))
+        rest = max(AGAIN, min(voiced // 3, RARELY))
     turn.glance_at = voiced + rest
     return [ev.Glance(turn.rev, turn.start, now)]
 

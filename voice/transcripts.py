@@ -36,6 +36,11 @@ PART = HEARD_RATE * 8
 GAP = HEARD_RATE // 10
 """The quietest stretch this long is taken for the gap between two words."""
 
+DOUBTED = HEARD_RATE * 4 // 5
+"""Less sound than this is not heard a second time: it says little in any language, and the next
+look would have to wait for the second one.
+"""
+
 CLEARLY = 0.15
 """By so much the mean log-probability must be higher for another language to be believed."""
 
@@ -239,8 +244,8 @@ class Transcripts:
         Then a brief utterance sounds like nonsense, or like nothing, of which the recogniser may
         be sure.
         """
-        brief = len(pcm) < BRIEF * HEARD_RATE
-        unsure = heard.confidence < UNSURE if heard.text else brief
+        brief = DOUBTED <= len(pcm) < BRIEF * HEARD_RATE
+        unsure = heard.confidence < UNSURE and len(pcm) >= DOUBTED if heard.text else brief
         if self.language is not None or not unsure:
             return heard
         anything = Languages(allowed=self.languages.allowed)
