@@ -5,9 +5,7 @@ from __future__ import annotations
 from tests.scripted.script import QUESTION, Script, roles
 from voice.protocol import server as wire
 
-WRITTEN = (
-    "**Two** apples cost $3.50. See [the shop](https://example.com/a?b=c) \N{GREEN APPLE}."
-)
+WRITTEN = "**Two** apples cost $3.50. See [the shop](https://example.com/a?b=c) \N{GREEN APPLE}."
 
 
 def test_read_aloud_as_a_person_would_and_shown_as_written() -> None:
