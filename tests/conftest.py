@@ -57,6 +57,8 @@ def speak(tmp_path_factory: pytest.TempPathFactory) -> Speak:
     return speak_once
 
 
+# Before pytest-xdist looks at the groups.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What loads weights or a browser runs in one process, one after the other; what needs neither
     runs beside it, in the others (`make test`).
