@@ -58,7 +58,7 @@ models: $(VENV)/.runtime
 # pytest comes last, so that its summary is the last line.
 test: $(VENV)/.dev $(VENV)/.node models
 	$(NODE) npm test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not clients"
+	$(BIN)/python -m pytest -n 2 -m "not clients"
 
 test-unit: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 -m "not models and not browser and not clients and not slow"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 import soundfile
 import soxr
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from bench.serving import ROOT, Server, start_server, stop_server
 from voice.engines import EngineOptions, joined, load_engine
@@ -57,15 +60,23 @@ def speak(tmp_path_factory: pytest.TempPathFactory) -> Speak:
     return speak_once
 
 
-# Before pytest-xdist looks at the groups.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class OneForModels(LoadScopeScheduling):
     """What loads weights or a browser runs in one process, one after the other; what needs neither
-    runs beside it, in the others (`make test`).
+    runs beside it, in the others, a file at a time.
     """
-    for item in items:
-        if any(item.get_closest_marker(name) for name in ("models", "browser")):
-            item.add_marker(pytest.mark.xdist_group("models"))
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return "models" if _loads_models(path) else path
+
+
+@cache
+def _loads_models(path: str) -> bool:
+    return re.search(r"mark\.(?:models|browser)\b", (ROOT / path).read_text()) is not None
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> OneForModels:
+    return OneForModels(config, log)
 
 
 def pytest_unconfigure() -> None:
