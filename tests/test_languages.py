@@ -8,7 +8,7 @@ import pytest
 from chat.conversation import MessageItem
 from chat.prompts import INSTRUCTIONS
 from voice.engines import Voice
-from voice.engines.languages import Languages, choose, primary, those_known
+from voice.engines.languages import Languages, alternative, choose, primary, those_known
 from voice.errors import BadEvent
 from voice.events import Rev
 from voice.languages import may_be_heard, voice_for
@@ -59,6 +59,22 @@ def test_what_is_known_before_weighs(
     heard: dict[str, float], known: Languages, seconds: float, chosen: str
 ) -> None:
     assert choose(heard, known, seconds) == chosen
+
+
+@pytest.mark.parametrize(
+    ("known", "seconds", "other"),
+    [
+        (Languages(expected=frozenset({"en"}), open=True), BRIEF, "cy"),
+        (Languages(expected=frozenset({"en"})), BRIEF, ""),  # not open
+        (Languages(frozenset({"en", "fr"}), frozenset({"en"}), open=True), BRIEF, "fr"),
+        (Languages(frozenset({"en"}), frozenset({"en"}), open=True), BRIEF, ""),
+        (Languages(expected=frozenset({"en"}), open=True), LONG, ""),  # it is the same
+    ],
+)
+def test_what_makes_no_sense_may_be_in_another_language(
+    known: Languages, seconds: float, other: str
+) -> None:
+    assert alternative({"en": 0.02, "fr": 0.3, "cy": 0.68}, known, seconds) == other
 
 
 def test_tags_become_the_recognisers_codes() -> None:

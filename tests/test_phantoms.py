@@ -6,7 +6,7 @@ import pytest
 
 from voice.engines import Transcript
 from voice.engines.phantoms import PHRASES, bare, is_phantom
-from voice.engines.whisper import Decode, once
+from voice.engines.whisper import Decode, clearer, makes_sense, once
 from voice.plausible import believed
 
 
@@ -83,6 +83,39 @@ def test_a_decode_of_nothing_is_silent(heard: Decode, *, silent: bool) -> None:
 def test_one_sound_again_and_again_is_no_speech() -> None:
     assert decode("A" * 400, 0.1, -0.1).drawn_out
     assert not decode("No, no, no, no, no!", 0.1, -0.1).drawn_out
+
+
+@pytest.mark.parametrize(
+    ("heard", "seconds", "sense"),
+    [
+        (decode("Turn it off.", 0.02, -0.5), 1.0, True),
+        (decode("Shall the swoon", 0.02, -0.9), 1.0, False),
+        (decode("", 0.1, -0.1), 1.0, False),  # nothing in a second of sound that was voiced
+        (decode("", 0.1, -0.1), 3.0, True),
+    ],
+)
+def test_nonsense_may_be_another_language(heard: Decode, seconds: float, *, sense: bool) -> None:
+    assert makes_sense(heard, seconds) is sense
+
+
+@pytest.mark.parametrize(
+    ("expected", "other", "text"),
+    [
+        (
+            decode("Shall the swoon", 0.0, -1.0),
+            decode("Schalte das ein", 0.0, -0.3),
+            "Schalte das ein",
+        ),
+        (decode("Shall the swoon", 0.0, -1.0), decode("Schalt", 0.0, -0.8), "Shall the swoon"),
+        (decode("Moe bien", 0.0, -0.6), decode("Muy bien", 0.0, -0.5), "Moe bien"),
+        (decode("Shall the swoon", 0.0, -1.0), decode("", 0.0, -0.1), "Shall the swoon"),
+        (decode("", 0.5, -0.3), decode("Enciende la luz", 0.0, -0.4), "Enciende la luz"),
+    ],
+)
+def test_another_language_is_believed_where_it_is_clearer(
+    expected: Decode, other: Decode, text: str
+) -> None:
+    assert clearer(expected, other).text == text
 
 
 @pytest.mark.parametrize(

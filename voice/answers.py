@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
@@ -34,6 +35,11 @@ REMEMBERED = 3
 
 ECHOES = 0.5
 """Seconds in which a reply that was cut may still be heard: on its way out, and back."""
+
+HEEDED = 2.0
+"""Seconds of speech that are enough in hand while somebody speaks: what they say is found out
+sooner if no more is synthesised at the same time.
+"""
 
 LATEST = 1.1
 """Seconds until the echo of a word is back at the latest."""
@@ -73,8 +79,17 @@ class Answers:
         self._extended = extended
         self._loop = asyncio.get_running_loop()
         self._replies: dict[Rev, Reply] = {}
+        self._unheeding = asyncio.Event()
+        self._unheeding.set()
         self._until = 0.0
         """When the audio that went out will have sounded, on the loop's clock."""
+
+    def heed(self, speech: bool) -> None:
+        """Whether it is being found out what somebody says over a reply."""
+        if speech:
+            self._unheeding.clear()
+        else:
+            self._unheeding.set()
 
     def said(self, ago: float) -> str:
         """The words of replies that may have been heard since `ago` seconds ago."""
@@ -198,6 +213,9 @@ class Answers:
             # Speech far ahead of the listener is wasted if they interrupt.
             ahead = reply.seconds - (self._loop.time() - reply.first_sent)
             await asyncio.sleep(max(0.0, ahead - self._settings.tts.lead_seconds))
+            ahead = reply.seconds - (self._loop.time() - reply.first_sent)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._unheeding.wait(), max(0.0, ahead - HEEDED))
 
     # --- on its way
 

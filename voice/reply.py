@@ -103,12 +103,14 @@ def _write(reply: Reply, text: str, emit: Emit) -> None:
 
 
 async def _say_all(reply: Reply, clauses: list[str], tts: Tts, emit: Emit, room: Room) -> None:
-    for clause in clauses:
-        await _say(reply, clause, tts, emit, room)
+    for number, clause in enumerate(clauses, start=1):
+        await _say(reply, clause, tts, emit, room, ends=number == len(clauses))
 
 
-async def _say(reply: Reply, clause: str, tts: Tts, emit: Emit, room: Room) -> None:
-    """Speak one clause of the reply's text."""
+async def _say(
+    reply: Reply, clause: str, tts: Tts, emit: Emit, room: Room, *, ends: bool = False
+) -> None:
+    """Speak one clause of the reply's text, which it perhaps `ends`."""
     reply.stamp("first_clause")
     pieces = speak(clause, reply.plan.language)
     spoken = " ".join(piece.spoken for piece in pieces if piece.spoken)
@@ -127,6 +129,8 @@ async def _say(reply: Reply, clause: str, tts: Tts, emit: Emit, room: Room) -> N
             _tell_words(reply, words, speech.exact, emit)
             first = False
         _play(reply, speech.pcm, emit)
+        if not ends:  # or the reply would wait to be called complete
+            await room()
     if reply.words:  # the last may have been expected to sound for longer than it did
         last = reply.words[-1]
         reply.words[-1] = last._replace(end=min(last.end, reply.seconds))

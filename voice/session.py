@@ -141,6 +141,7 @@ class Session:
         self._refers_to = refers_to
         for action in self.dialog.feed(event):
             self._perform(action)
+        self._answers.heed(self.dialog.weighing)
 
     def configure(self, changed: SessionConfig) -> None:
         """Adopt a new configuration and tell the client."""

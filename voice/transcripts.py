@@ -9,14 +9,13 @@ from typing import NamedTuple
 
 from chat.conversation import Item, MessageItem
 from voice import metrics
-from voice.audio import HEARD_RATE, Pcm, quietest
-from voice.engines import Spoken, Stt, Transcript
+from voice.audio import HEARD_RATE, quietest
+from voice.engines import Spoken, Stt
 from voice.engines.languages import BRIEF, Languages
 from voice.errors import VoiceError
 from voice.events import Rev
 from voice.hearing import Hearing
 from voice.memory import Memory
-from voice.overlap import GUESSED, UNSURE
 from voice.plausible import believed
 from voice.protocol import server as wire
 from voice.tape import Tape
@@ -35,14 +34,6 @@ PART = HEARD_RATE * 8
 
 GAP = HEARD_RATE // 10
 """The quietest stretch this long is taken for the gap between two words."""
-
-DOUBTED = HEARD_RATE * 4 // 5
-"""Less sound than this is not heard a second time: it says little in any language, and the next
-look would have to wait for the second one.
-"""
-
-CLEARLY = 0.15
-"""By so much the mean log-probability must be higher for another language to be believed."""
 
 REMEMBERED = 8
 """Turns whose transcripts are kept at hand."""
@@ -168,9 +159,8 @@ class Transcripts:
         text, language, confidence, failure = "", "", 0.0, None
         self._running.add(rev)
         try:
-            heard = await self._stt.transcribe(pcm, language=self._known, prefix=hearing.agreed)
-            if weighed and not hearing.agreed:
-                heard = await self._doubt(pcm, heard)
+            known = self._open if weighed and not hearing.agreed else self._known
+            heard = await self._stt.transcribe(pcm, language=known, prefix=hearing.agreed)
             text, language = believed(heard, self._tape.speech(began, end + TAIL)), heard.language
             confidence = heard.confidence
         except VoiceError as error:
@@ -233,25 +223,9 @@ class Transcripts:
         """What is being said from `start` to `end`; None if that cannot be told just now."""
         with suppress(VoiceError):
             pcm = self._tape.read(start, end)
-            heard = await self._stt.transcribe(pcm, language=self._known, urgent=False)
-            heard = await self._doubt(pcm, heard)
+            heard = await self._stt.transcribe(pcm, language=self._open, urgent=False)
             return Understood(believed(heard, self._tape.speech(start, end)), heard.confidence)
         return None
-
-    async def _doubt(self, pcm: Pcm, heard: Transcript) -> Transcript:
-        """`heard`, or what is understood if it may be in another language than is expected.
-
-        Then a brief utterance sounds like nonsense, or like nothing, of which the recogniser may
-        be sure.
-        """
-        brief = DOUBTED <= len(pcm) < BRIEF * HEARD_RATE
-        unsure = heard.confidence < UNSURE and len(pcm) >= DOUBTED if heard.text else brief
-        if self.language is not None or not unsure:
-            return heard
-        anything = Languages(allowed=self.languages.allowed)
-        other = await self._stt.transcribe(pcm, language=anything, urgent=False)
-        least = max(heard.confidence + CLEARLY, GUESSED) if heard.text else GUESSED
-        return other if other.text and other.confidence > least else heard
 
     def owe(self, rev: Rev, seconds: float) -> None:
         """The turn, `seconds` long, is committed: its transcript is told when it is there."""
@@ -262,6 +236,11 @@ class Transcripts:
     @property
     def _known(self) -> Spoken:
         return self.language or self.languages
+
+    @property
+    def _open(self) -> Spoken:
+        """The same for what may be in any language."""
+        return self.language or replace(self.languages, open=True)
 
     @property
     def _present(self) -> str:

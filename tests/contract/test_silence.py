@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile
@@ -71,6 +73,21 @@ def test_another_language_than_expected_is_heard_as_what_it_is(
         known = Languages(expected=frozenset({"en", "de"}), present=present)
         heard = listener.stt.listen(said(speak, text, voice), language=known)
         assert heard.language == language
+
+
+def test_nonsense_is_tried_in_other_languages_where_any_may_be_spoken(
+    listener: Listener, speak: Speak
+) -> None:
+    known = Languages(expected=frozenset({"en"}), present="en")
+    for text, voice, language in (
+        ("Spegni la luce.", "if_sara", "it"),
+        ("Éteins la lumière.", "ff_siwis", "fr"),
+        ("Turn it off.", "am_michael", "en"),
+    ):
+        pcm = said(speak, text, voice)
+        assert listener.stt.listen(pcm, language=known).language == "en"
+        whatever = replace(known, open=True)
+        assert listener.stt.listen(pcm, language=whatever).language == language
 
 
 def test_a_short_word_is_in_the_language_of_the_conversation(

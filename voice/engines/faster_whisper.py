@@ -22,9 +22,18 @@ from voice.audio import HEARD_RATE, Pcm
 from voice.engines import EngineOptions, Spoken, Transcript, Word
 from voice.engines.faster_whisper_encoder import MARGIN, WINDOW, Encoded, Encoder, view
 from voice.engines.faster_whisper_words import align
-from voice.engines.languages import Languages, choose
+from voice.engines.languages import Languages, alternative, choose
 from voice.engines.timed import HeardPart
-from voice.engines.whisper import Decode, better, join, joined, once, pieces
+from voice.engines.whisper import (
+    Decode,
+    better,
+    clearer,
+    join,
+    joined,
+    makes_sense,
+    once,
+    pieces,
+)
 from voice.errors import ConfigError, EngineFailed, VoiceError
 from voice.lane import Lane
 
@@ -169,19 +178,19 @@ class FasterWhisper:
         transcript is not worth a second opinion, but a loop in it is nothing to build on.
         """
         seconds = len(pcm) / HEARD_RATE
-        passed = partial(self._decode, language=language, seconds=seconds, prefix=prefix)
-        if full:
-            decode = passed(self._encoder.whole(pcm, WINDOW), limit=LAST_TOKEN, prompt=prompt)
-        else:
-            limit = TOKENS + int(TOKENS_PER_SECOND * seconds)
-            decode = passed(self._encoder.short(pcm), limit=limit, prompt=prompt)
-            if decode.looping and not again:
-                decode = replace(decode, text=prefix)
-            elif decode.doubtful and again and not decode.silent:
-                full = True
-                window = SECOND if len(pcm) <= SECOND - MARGIN else WINDOW
-                whole = self._encoder.whole(pcm, window)
-                decode = better(decode, passed(whole, limit=LAST_TOKEN, prompt=prompt))
+        limit = LAST_TOKEN if full else TOKENS + int(TOKENS_PER_SECOND * seconds)
+        encoded = self._encoder.whole(pcm, WINDOW) if full else self._encoder.short(pcm)
+        spoken, other = self._languages(encoded, language, seconds)
+        decode = self._decode(encoded, spoken, prefix, limit, prompt)
+        if decode.looping and not full and not again:
+            decode = replace(decode, text=prefix)
+        elif decode.doubtful and not full and again and not decode.silent:
+            full = True
+            whole = self._encoder.whole(pcm, SECOND if len(pcm) <= SECOND - MARGIN else WINDOW)
+            spoken, _ = self._languages(whole, language, seconds)
+            decode = better(decode, self._decode(whole, spoken, prefix, LAST_TOKEN, prompt))
+        if other and not makes_sense(decode, seconds):
+            decode = clearer(decode, self._decode(encoded, other, prefix, limit, prompt))
         nothing = decode.silent or decode.drawn_out
         text = once(decode.text) if decode.repeating and not prefix else decode.text
         return Transcript(
@@ -195,19 +204,9 @@ class FasterWhisper:
         )
 
     def _decode(
-        self,
-        encoded: Encoded,
-        *,
-        language: Spoken,
-        seconds: float,
-        prefix: str,
-        limit: int,
-        prompt: str = "",
+        self, encoded: Encoded, language: str, prefix: str, limit: int, prompt: str
     ) -> Decode:
-        """One greedy pass over `encoded`, `seconds` of audio; at most `limit` tokens."""
-        heard = view(encoded)
-        if not isinstance(language, str):
-            language = self._detect(heard, language or Languages(), seconds)
+        """One greedy pass over `encoded`; at most `limit` tokens."""
         tokenizer = self._speaking(language)
         before: list[int] = []
         if prompt:
@@ -217,7 +216,7 @@ class FasterWhisper:
             agreed = tokenizer.encode(("" if language in UNSPACED else " ") + prefix.strip())
         limit = min(limit + len(agreed), LAST_TOKEN)
         result = self._model.generate(
-            heard,
+            view(encoded),
             [[*before, *tokenizer.sot_sequence, tokenizer.no_timestamps, *agreed]],
             beam_size=1,
             # CTranslate2 lets the text, prefix included, have half of it, and no more than what
@@ -241,12 +240,16 @@ class FasterWhisper:
         multilingual = self._model.is_multilingual
         return Tokenizer(self._tokens, multilingual, task="transcribe", language=language)
 
-    def _detect(self, heard: ctranslate2.StorageView, known: Languages, seconds: float) -> str:
-        """The language that was probably spoken."""
+    def _languages(self, encoded: Encoded, known: Spoken, seconds: float) -> tuple[str, str]:
+        """The language that was probably spoken, and the one to try if it was not (or none)."""
+        if isinstance(known, str):
+            return known, ""
         if not self._model.is_multilingual:
-            return "en"
-        probabilities = self._model.detect_language(heard)[0]
-        return choose({token.strip("<|>"): p for token, p in probabilities}, known, seconds)
+            return "en", ""
+        found = self._model.detect_language(view(encoded))[0]
+        heard = {token.strip("<|>"): p for token, p in found}
+        known = known or Languages()
+        return choose(heard, known, seconds), alternative(heard, known, seconds)
 
 
 def _settled(language: Spoken, heard: Transcript) -> Spoken:

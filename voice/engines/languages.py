@@ -36,12 +36,13 @@ class Languages:
 
     `allowed` are the only ones there can be (empty: any), `expected` those that are likely and
     `present` the one the conversation is in (empty: none yet). Where any are expected, no other
-    one comes in by a brief utterance.
+    one comes in by a brief utterance; but if it is `open` and makes no sense in those, it does.
     """
 
     allowed: frozenset[str] = frozenset()
     expected: frozenset[str] = frozenset()
     present: str = ""
+    open: bool = False
 
 
 def choose(heard: Mapping[str, float], known: Languages, seconds: float) -> str:
@@ -64,6 +65,14 @@ def choose(heard: Mapping[str, float], known: Languages, seconds: float) -> str:
     for only in (known.allowed, familiar):
         possible = [language for language in possible if language in only] or possible
     return max(possible, key=weighed)
+
+
+def alternative(heard: Mapping[str, float], known: Languages, seconds: float) -> str:
+    """The language to try if what was said makes no sense in the one of `choose`: whatever is
+    allowed, and sounds most like it. Empty if that is the same, or nothing is `open`.
+    """
+    other = choose(heard, Languages(allowed=known.allowed), seconds) if known.open else ""
+    return "" if other == choose(heard, known, seconds) else other
 
 
 def primary(tag: str) -> str:

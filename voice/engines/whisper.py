@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from voice.audio import HEARD_RATE, Pcm, quietest
 from voice.engines import Transcript
+from voice.engines.languages import BRIEF
 from voice.engines.phantoms import is_phantom
 
 MAX_COMPRESSION = 2.4
@@ -40,6 +41,14 @@ PHANTOM = (0.35, -0.3)
 """The same for a text that recognisers are known to make of noise. In 93 pieces of noise that gave
 one `no_speech` was 0.46 or more; in "thank you", "bye", "okay" and "thanks", said by three voices
 of the synthesiser, 0.27 or less."""
+
+NONSENSE = -0.55
+"""A text less probable than this may have been said in another language: brief utterances then come
+out as nonsense, or as nothing, of which the recogniser may be sure.
+"""
+
+CLEARLY = (0.15, -0.75)
+"""By so much more probable, and at least so probable, must the text in that language be."""
 
 DRAWN_OUT = 20.0
 """Nobody says what zlib shrinks by more than this: breath came out as "AHHH" 52 times as long. What
@@ -97,6 +106,21 @@ class Decode:
     def repeating(self) -> bool:
         """Whether the text repeats itself."""
         return self.compression > MAX_COMPRESSION
+
+
+def makes_sense(decode: Decode, seconds: float) -> bool:
+    """Whether what was heard in the expected language need not be tried in another one."""
+    if decode.silent:
+        return seconds >= BRIEF
+    return decode.confidence >= NONSENSE
+
+
+def clearer(expected: Decode, other: Decode) -> Decode:
+    """Of two decodes of the same audio the one in the other language if that is clearly right."""
+    least = CLEARLY[1]
+    if not expected.silent:
+        least = max(expected.confidence + CLEARLY[0], least)
+    return other if not other.silent and other.confidence > least else expected
 
 
 def better(first: Decode, second: Decode) -> Decode:
