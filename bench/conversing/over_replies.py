@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from bench.conversing.replies import LONG, SHORT
 from bench.conversing.sound import EchoPath
-from bench.conversing.stage import PATIENCE, Stage, check, newly, probe, reply_sounding
+from bench.conversing.stage import (
+    PATIENCE,
+    Stage,
+    check,
+    newly,
+    probe,
+    probe_next,
+    reply_sounding,
+)
 from voice.audio import SPOKEN_RATE as RATE
 
 ECHOES = ((-6.0, 0.04), (-15.0, 0.12), (-25.0, 0.04))
@@ -16,8 +24,7 @@ async def backchannels(stage: Stage) -> None:
     stage.script.say(LONG)
     async with stage.call() as call:
         for cue in [*stage.cues.backchannels, *stage.cues.noises]:
-            reply = await reply_sounding(call, seconds=1.0)
-            await probe(stage, call, reply, "backchannels", cue)
+            await probe_next(stage, call, "backchannels", cue, seconds=1.0)
             await call.rest(0.4)
         stage.take_note(call, "backchannels")
 
@@ -27,8 +34,7 @@ async def interruptions(stage: Stage) -> None:
     stage.script.say(LONG)
     async with stage.call() as call:
         for cue in stage.cues.interruptions:
-            reply = await reply_sounding(call, seconds=2.0)
-            await probe(stage, call, reply, "interruptions", cue)
+            await probe_next(stage, call, "interruptions", cue, seconds=2.0)
         stage.take_note(call, "interruptions")
 
 
@@ -46,8 +52,8 @@ async def draining(stage: Stage) -> None:
             await call.rest(1.0)
             if (reply := call.reply) is None:
                 stage.found.errors.append("draining: no reply was heard")
-            else:
-                await probe(stage, call, reply, "draining", cue)
+            elif await probe(stage, call, reply, "draining", cue) is None:
+                stage.found.errors.append(f"draining: it was over before {cue.name} was judged")
             await call.interrupt()
         stage.take_note(call, "draining")
 
@@ -59,8 +65,7 @@ async def plain(stage: Stage) -> None:
     sounds = [*cues.backchannels[:3], *cues.noises[:1], *cues.interruptions[::3][:4]]
     async with stage.call(plain=True) as call:
         for cue in sounds:
-            reply = await reply_sounding(call, seconds=2.0)
-            await probe(stage, call, reply, "plain", cue)
+            await probe_next(stage, call, "plain", cue, seconds=2.0)
             await call.rest(0.4)
         stage.take_note(call, "plain")
 
@@ -75,7 +80,7 @@ async def echo(stage: Stage) -> None:
         path = EchoPath(stage.cues.responses[room], level=level, delay=int(delay * RATE))
         name = f"{room}, {level:.0f} dB, {delay * 1000:.0f} ms"
         async with stage.call(echo=path) as call:
-            reply = await reply_sounding(call, seconds=0.0)
+            await reply_sounding(call, seconds=0.0)
             await call.rest(8.0)
             ended = sum(reply.stopped is not None for reply in call.replies.values())
             messages = [said.transcript or "" for said in newly(call, set())]
@@ -84,8 +89,8 @@ async def echo(stage: Stage) -> None:
             told = f"{len(messages)} messages {' | '.join(messages)[:60]}"
             value = f"soft for {call.ducked / RATE:.1f} s, {ended} ended, {told}"
             check(stage, "echo", name, not ended and not messages, value)
-            reply = await reply_sounding(call, seconds=0.0)
             cue = stage.cues.interruptions[(2 + number) % len(stage.cues.interruptions)]
-            made = await probe(stage, call, reply, "echo", cue)
-            made.name = f"{cue.name}; {name}"
+            made = await probe_next(stage, call, "echo", cue, seconds=0.0)
+            if made is not None:
+                made.name = f"{cue.name}; {name}"
             stage.take_note(call, "echo")

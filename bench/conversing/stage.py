@@ -105,10 +105,21 @@ def _played(call: Call, reply: Reply, seconds: float) -> bool:
     return call.speaker.played(reply.item) >= seconds * RATE or reply.stopped is not None
 
 
-async def probe(stage: Stage, call: Call, reply: Reply, group: str, cue: Cue) -> Probe:
-    """Let `cue` sound over `reply` and see what becomes of it."""
+async def probe_next(
+    stage: Stage, call: Call, group: str, cue: Cue, *, seconds: float
+) -> Probe | None:
+    """Let `cue` sound over a reply that has sounded for `seconds`, and see what becomes of it."""
+    for _ in range(3):
+        reply = await reply_sounding(call, seconds=seconds)
+        if (made := await probe(stage, call, reply, group, cue)) is not None:
+            return made
+    stage.found.errors.append(f"{group}: no reply was long enough to judge {cue.name}")
+    return None
+
+
+async def probe(stage: Stage, call: Call, reply: Reply, group: str, cue: Cue) -> Probe | None:
+    """Let `cue` sound over `reply` and see what becomes of it; None: it was over before that."""
     made = Probe(group, cue.name, cue.kind, cue.text)
-    stage.found.probes.append(made)
     before, ducked = set(call.said), call.ducked
     voiced = call.hear(cue.name, cue.pcm) + cue.begin
     meant = cue.kind in INTERRUPTING
@@ -123,10 +134,10 @@ async def probe(stage: Stage, call: Call, reply: Reply, group: str, cue: Cue) ->
     made.noticed_ms = None if noticed is None else (noticed - voiced) / RATE * 1000
     made.ended = ended()
     made.ducked_ms = (call.ducked - ducked) / RATE * 1000
+    if reply.stopped is None and not call.speaker.holds(reply.item):
+        return None
+    stage.found.probes.append(made)
     if reply.stopped is None:
-        if not call.speaker.holds(reply.item):
-            stage.found.probes.remove(made)
-            stage.found.errors.append(f"{group}: the reply was over before {cue.name} was judged")
         return made
     made.stop_ms = (reply.stopped + FADE - voiced) / RATE * 1000
     await note_prefix(stage, call, reply, made)
