@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -14,6 +15,7 @@ import soundfile
 import soxr
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 from bench.serving import ROOT, Server, start_server, stop_server
 from voice.engines import EngineOptions, joined, load_engine
@@ -60,23 +62,43 @@ def speak(tmp_path_factory: pytest.TempPathFactory) -> Speak:
     return speak_once
 
 
-class OneForModels(LoadScopeScheduling):
-    """What loads weights or a browser runs in one process, one after the other; what needs neither
-    runs beside it, in the others, a file at a time.
+FIRST = "gw0"
+"""The process of the browsers, by xdist's name."""
+
+
+class BrowsersApart(LoadScopeScheduling):
+    """What has a browser runs in one process, one after the other, beside it what loads weights,
+    and then a file at a time what needs neither.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        return "models" if _loads_models(path) else path
+        return _marked(path) or path
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        own, others = ("browser", "models") if node.gateway.id == FIRST else ("models", "browser")
+        if own in self.workqueue:
+            self.workqueue.move_to_end(own, last=False)
+        elif next(iter(self.workqueue)) == others and len(self.workqueue) > 1:
+            self.workqueue.move_to_end(others)
+        super()._assign_work_unit(node)
 
 
 @cache
-def _loads_models(path: str) -> bool:
-    return re.search(r"mark\.(?:models|browser)\b", (ROOT / path).read_text()) is not None
+def _marked(path: str) -> str:
+    source = (ROOT / path).read_text()
+    marks = (mark for mark in ("browser", "models") if re.search(rf"mark\.{mark}\b", source))
+    return next(marks, "")
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> OneForModels:
-    return OneForModels(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> BrowsersApart:
+    return BrowsersApart(config, log)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What only computes gives way to browsers, where a person's patience is imitated."""
+    if getattr(config, "workerinput", {}).get("workerid", FIRST) != FIRST:
+        os.nice(10)
 
 
 def pytest_unconfigure() -> None:

@@ -159,7 +159,7 @@ def test_a_tab_that_was_frozen_goes_on(line: Proxy, silent: Browser) -> None:
 
 
 class Model(BaseHTTPRequestHandler):
-    """A language model that says "Noted." and keeps what it is told."""
+    """A language model that says "Noted." and keeps what it is told in conversations."""
 
     told: ClassVar[list[list[str]]] = []
 
@@ -168,7 +168,8 @@ class Model(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.told.append([str(message["content"]) for message in asked["messages"]])
+        if len(asked["messages"]) > 1:  # a conversation, not a request for its title
+            self.told.append([str(message["content"]) for message in asked["messages"]])
         delta = {"choices": [{"index": 0, "delta": {"content": "Noted."}}]}
         self._answer("text/event-stream", f"data: {json.dumps(delta)}\n\ndata: [DONE]\n\n")
 

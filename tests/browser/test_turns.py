@@ -118,7 +118,7 @@ def test_the_three_ways_are_one_conversation(house: House, silent: Browser) -> N
         page.keyboard.press("Escape")
         assert visit.spoken_seconds == sent, "the microphone is closed"
         assert len(visit.turns) == 4
-        page.get_by_role("button", name="New conversation").click()
+        page.locator("#clear").click()
         visit.until("nothing is left", lambda: visit.turns == [])
         assert visit.events("error") == []
 
@@ -144,6 +144,7 @@ def test_what_the_server_has_rendered_is_shown_and_nothing_runs(
         visit.page.get_by_label("Speak replies").uncheck()
         visit.write(CAPITAL)
         visit.until_final(1)
+        visit.until("the item is done", lambda: visit.events("response.output_item.done"))
         item = visit.events("response.output_item.done")[0]["item"]["id"]
         event = {"type": "conversation.item.rendered", "item_id": item, "html": html}
         visit.page.evaluate("text => line.onmessage({ data: text })", json.dumps(event))
