@@ -13,7 +13,8 @@ BIN := $(VENV)/bin
 NODE := PATH="$(CURDIR)/$(VENV)/node:$$PATH"
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: help serve test test-unit test-clients bench-peers check format lock models clean
+.PHONY: help serve install clients test test-unit test-clients bench-peers check format lock models \
+	clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -52,6 +53,8 @@ node_modules/.installed: package.json package-lock.json $(VENV)/.node
 serve: $(VENV)/.runtime
 	$(BIN)/vivavoce serve --port $(PORT)
 
+install: $(VENV)/.dev node_modules/.installed
+
 models: $(VENV)/.runtime
 	$(BIN)/vivavoce models fetch
 
@@ -64,8 +67,10 @@ test-unit: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 -m "not models and not browser and not clients and not slow"
 
 # Each program is installed from its own lock into an environment of its own, data/clients/.
-test-clients: $(VENV)/.dev models
+clients: $(VENV)/.dev
 	$(BIN)/python -m tests.clients.environments
+
+test-clients: clients models
 	$(BIN)/python -m pytest -m clients tests/clients
 	$(BIN)/python docs/make_clients.py
 

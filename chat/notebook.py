@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from chat.attachments import files
 from chat.errors import ChatError
 from chat.storage import Storage, conversations, messages
 from chat.storage.records import Message, NewMessage
 from chat.talk import FirstExchange, Tell
 
+log = logging.getLogger(__name__)
+
 HISTORY = 200
 """The newest messages of a conversation that is gone on with: more is in no model's context."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,56}")
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """How what is said is kept as sound: `encode` (blocking) makes a file of PCM16."""
+
+    encode: Callable[[bytes], bytes]
+    suffix: str
 
 
 class Changes(NamedTuple):
@@ -69,10 +82,39 @@ def compare(written: Mapping[str, NewMessage], said: Iterable[NewMessage]) -> Ch
 class Notebook:
     """Where sessions write, each into one conversation of its owner's."""
 
-    def __init__(self, storage: Storage, *, tell: Tell, first_exchange: FirstExchange) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        *,
+        tell: Tell,
+        first_exchange: FirstExchange,
+        recorder: Recorder | None = None,
+    ) -> None:
+        """Without a `recorder` no sound is kept."""
         self._storage = storage
+        self._recorder = recorder
         self._tell = tell
         self._first_exchange = first_exchange
+
+    @property
+    def records(self) -> bool:
+        """Whether sound is kept."""
+        return self._recorder is not None
+
+    async def keep_sound(self, pcm16: bytes) -> str | None:
+        """Write a recording; its name is for `NewMessage.audio`. None if it cannot be written."""
+        if (recorder := self._recorder) is None:
+            return None
+
+        def write() -> str:
+            sound = recorder.encode(pcm16)
+            return files.save_sound(self._storage.files.parent, sound, recorder.suffix)
+
+        try:
+            return await asyncio.to_thread(write)
+        except OSError as error:
+            log.warning("a recording cannot be written: %s", error)
+            return None
 
     async def open(self, owner: str, conversation_id: str) -> Page:
         """A conversation to go on with. Raises `ChatError` `not_found`."""
@@ -106,6 +148,7 @@ class Notebook:
                 prompt_tokens=message.prompt_tokens,
                 completion_tokens=message.completion_tokens,
                 timings=message.timings,
+                audio=message.audio,
             )
             self._tell(owner, "message.updated", made)
         conversation = await conversations.get(self._storage, owner, conversation_id)

@@ -2,15 +2,17 @@
 
 A real server with the starter models, a real Chromium with a WAV for its microphone, and a short
 conversation: a question is spoken, its answer played; another is typed, and the picture is taken
-while its answer is spoken. The kiosk is shown as it waits for someone. The pictures are reduced to
-256 colours.
+while its answer is spoken. Some conversations were kept before. The kiosk is shown as it waits for
+someone. The pictures are reduced to 256 colours.
 """
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from playwright.sync_api import Playwright, sync_playwright
 
 from bench.serving import start_server, stop_server
 from tests.browser.chromium import open_chromium, visit_page, write_timeline
+from tests.browser.test_library import Api, history
 
 ROOT = Path(__file__).parent.parent
 SPOKEN = "What is the capital of France?"
@@ -32,13 +35,22 @@ PHONE = {
     "is_mobile": True,
 }
 TABLET = {"viewport": {"width": 820, "height": 1100}, "has_touch": True}
-DESKTOP = {"viewport": {"width": 1200, "height": 780}}
+DESKTOP = {"viewport": {"width": 1360, "height": 820}}
 PICTURES: dict[str, dict[str, Any]] = {
     f"{name}-{scheme}": {**size, "color_scheme": scheme}
     for name, size in (("desktop", DESKTOP), ("tablet", TABLET), ("phone", PHONE))
     for scheme in ("light", "dark")
 }
 KIOSK = {"viewport": {"width": 1024, "height": 768}, "color_scheme": "dark"}
+KEPT = {
+    "Tides and the moon": 0,
+    "A name for the sailing boat": 0,
+    "Bread without yeast": 1,
+    "Packing list for Lisbon": 1,
+    "Why leaves turn red": 4,
+    "Questions for the landlord": 6,
+}
+"""Titles of what was said before, and how many days ago."""
 LARGEST = 200_000
 """Bytes of one picture: the README should open quickly."""
 
@@ -57,6 +69,7 @@ def main(wanted: list[str]) -> None:
             with sync_playwright() as playwright:
                 for name in wanted or [*PICTURES, "kiosk"]:
                     picture = images / f"{name}.png"
+                    begin_anew(Api(f"{server.url}/api/v1"))
                     if name == "kiosk":
                         show_kiosk(playwright, server.url, picture)
                     else:
@@ -64,6 +77,26 @@ def main(wanted: list[str]) -> None:
                     shrink(picture)
         finally:
             stop_server(server)
+
+
+def begin_anew(api: Api) -> None:
+    """Of conversations keep `KEPT`, and no other."""
+    for each in api.get("/conversations", limit=200)["conversations"]:
+        api.purge(each["id"])
+    now = datetime.now(UTC)
+    whole = []
+    for number, (title, days) in enumerate(KEPT.items()):
+        at = (now - timedelta(days=days, minutes=number)).timestamp()
+        chat = {"title": title, "history": history([title, "Gladly."])}
+        whole.append(
+            {"id": title, "title": title, "created_at": at, "updated_at": at, "chat": chat}
+        )
+    job = api.send("POST", "/imports", json.dumps(whole).encode())
+    while job["state"] not in ("done", "dead"):
+        job = api.get(f"/jobs/{job['id']}")
+    listed = api.get("/conversations", limit=200)["conversations"]
+    pinned = next(each["id"] for each in listed if each["title"] == next(iter(KEPT)))
+    api.send("PATCH", f"/conversations/{pinned}", {"pinned": True})
 
 
 def converse(
@@ -74,12 +107,14 @@ def converse(
         open_chromium(playwright, microphone) as browser,
         visit_page(browser, url, **look) as visit,
     ):
+        visit.page.locator("#attach").wait_for()
         visit.press()
         visit.until_spoken(soundfile.info(microphone).duration)
         visit.release()
         visit.until("an answer played", lambda: visit.turns and visit.turns[-1]["played"])
         visit.write(TYPED)
         visit.page.locator("#box").blur()
+        visit.page.mouse.move(0, 0)
         visit.until_heard(3, 4.0)
         visit.page.screenshot(path=picture)
 

@@ -66,7 +66,12 @@ def test_the_page_is_bound_and_served_whole() -> None:
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
         assert answer.headers["x-content-type-options"] == "nosniff"
-        assert page.get("/app.js").headers["content-type"].startswith("text/javascript")
+        module, worker = page.get("/app.js").headers, page.get("/sw.js").headers
+        assert module["content-type"].startswith("text/javascript")
+        assert module["x-content-type-options"] == "nosniff"
+        assert module["cross-origin-resource-policy"] == "same-origin"
+        assert "content-security-policy" not in module
+        assert "default-src 'none'" in worker["content-security-policy"]
         assert page.get("/__init__.py").status_code == 404
         assert page.get("/../pyproject.toml").status_code == 404
         assert page.get("/health").json() == {"status": "alive"}

@@ -56,6 +56,37 @@ def test_less_than_words_is_looked_at_again(text: str) -> None:
     assert [type(action) for action in again] == [ev.Glance]
 
 
+@pytest.mark.parametrize(("took", "looks"), [(0.0, 10), (0.2, 5), (0.4, 3)])
+def test_it_is_looked_at_as_often_as_the_machine_can(took: float, looks: int) -> None:
+    dialog = answering()
+    feed(dialog, ev.SpeechStarted(START))
+    seen, answer = 0, 0
+    for now in range(START, START + S * 13 // 10, S // 50):
+        if answer and now >= answer:
+            feed(dialog, ev.Glanced(Rev(2, 0), "", took=int(took * S)))
+            answer = 0
+        if feed(dialog, ev.Elapsed(now)):
+            seen, answer = seen + 1, now + int(took * S)
+    assert seen == looks
+
+
+@pytest.mark.parametrize("rev", [Rev(2, 0), Rev(2, 1)])
+def test_what_is_understood_in_a_pause_counts_before_the_transcript_is_there(rev: Rev) -> None:
+    dialog = answering()
+    end = START + S * 4 // 10
+    feed(dialog, ev.SpeechStarted(START), ev.Elapsed(end), ev.SpeechPaused(end))
+    assert feed(dialog, ev.Glanced(rev, "Wait")) == [OPEN, CUT]
+    assert feed(dialog, ev.Glanced(rev, "Wait")) == []
+    judged = feed(dialog, ev.Transcribed(Rev(2, 1), "Wait."))
+    assert [type(action) for action in judged] == [ev.Score]
+
+
+def test_a_look_at_another_turn_says_nothing_of_this_one() -> None:
+    dialog = answering()
+    feed(dialog, ev.SpeechStarted(START), ev.Elapsed(START + S // 2))
+    assert feed(dialog, ev.Glanced(Rev(1, 0), "Stop")) == []
+
+
 def test_what_nobody_can_make_out_interrupts_by_its_length() -> None:
     dialog = answering()
     feed(dialog, ev.SpeechStarted(START), ev.Elapsed(START + S))

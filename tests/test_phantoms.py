@@ -110,6 +110,7 @@ def test_nonsense_may_be_another_language(heard: Decode, seconds: float, *, sens
         (decode("Moe bien", 0.0, -0.6), decode("Muy bien", 0.0, -0.5), "Moe bien"),
         (decode("Shall the swoon", 0.0, -1.0), decode("", 0.0, -0.1), "Shall the swoon"),
         (decode("", 0.5, -0.3), decode("Enciende la luz", 0.0, -0.4), "Enciende la luz"),
+        (decode("You see?", 0.5, -0.6), decode("so so so", 0.0, -0.1, ended=False), "You see?"),
     ],
 )
 def test_another_language_is_believed_where_it_is_clearer(

@@ -121,7 +121,7 @@ def test_a_telephone_is_understood_and_answered(law: g711.Law) -> None:
     assert shown["audio"]["output"]["format"] == {"type": law}
 
 
-def test_frames_carry_pcm_only() -> None:
+def test_frames_carry_no_telephone_audio() -> None:
     log = Script().configured(spoken("audio/pcmu")).lasts(0.5).play()
     [error] = log.of(wire.ErrorEvent)
     assert error.error.code == "unsupported_format"

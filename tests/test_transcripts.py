@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from voice.events import Rev
 from voice.memory import Memory
 from voice.protocol import server as wire
 from voice.tape import Tape
-from voice.transcripts import LONGEST, SETTLED, Transcripts
+from voice.transcripts import LONGEST, SETTLED, Transcripts, Understood
 
 WORD = HEARD_RATE // 2
 """Word number n of the talk is half a second of the level n / 10,000, its ends quieter."""
@@ -32,12 +33,19 @@ class Reader:
         self.asked: list[int] = []
         self.languages_asked: list[Spoken] = []
         self.answers: list[Transcript] = []
+        self.first: Transcript | None = None
         self.fails = False
         self.may = asyncio.Event()
         self.may.set()
 
     async def transcribe(
-        self, pcm: np.ndarray, *, language: Spoken = None, prefix: str = "", urgent: bool = True
+        self,
+        pcm: np.ndarray,
+        *,
+        language: Spoken = None,
+        prefix: str = "",
+        urgent: bool = True,
+        early: Callable[[Transcript], None] | None = None,
     ) -> Transcript:
         self.asked.append(len(pcm))
         self.languages_asked.append(language)
@@ -47,6 +55,8 @@ class Reader:
         numbers = np.rint(pcm * 10_000).astype(int)
         counted = np.bincount(numbers[numbers > 0])
         words = [f"w{n}" for n in np.flatnonzero(counted > WORD // 3)]
+        if early and self.first:
+            early(self.first)
         if self.answers:
             return self.answers.pop(0)
         return Transcript(" ".join(words), "en")
@@ -248,14 +258,15 @@ async def test_what_is_said_over_a_reply_may_be_in_any_language() -> None:
     talk.says(2, 1.0)
     known = Languages(frozenset({"en", "de"}), frozenset({"en"}), "en")
     talk.transcripts.expect(known)
+    talk.stt.first = Transcript("Muy", "es", confidence=-0.9)
     talk.stt.answers = [Transcript("Muy bien", "es", confidence=-0.5)] * 3
+    seen: list[Understood] = []
     assert await talk.transcripts.glance(0, talk.tape.end) == ("Muy bien", -0.5)
-    for weighed in (True, False):
-        await talk.transcripts.transcribe(
-            Rev(1, 0), 0, talk.tape.end, lambda: True, weighed=weighed
-        )
+    for see in (seen.append, None):
+        await talk.transcripts.transcribe(Rev(1, 0), 0, talk.tape.end, lambda: True, see=see)
     whatever = replace(known, open=True)
     assert talk.stt.languages_asked == [whatever, whatever, known]
+    assert seen == [("Muy", -0.9)]
 
 
 async def test_what_the_client_says_is_spoken_is_not_in_doubt() -> None:

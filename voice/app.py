@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib import import_module
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chat.api.errors import refuse as api_refuse
@@ -40,6 +39,7 @@ from voice.gateway import Gateway
 from voice.guard import Guard, shown_error
 from voice.keys import Door, Keys
 from voice.library import Library, open_library
+from voice.page import Page
 from voice.passes import Credential
 from voice.rest.errors import refuse
 from voice.session import Engines
@@ -64,6 +64,8 @@ class Service:
         self.loaded: dict[str, dict[str, Any]] = {}
         """part -> engine, device, seconds"""
         self.failure: str | None = None
+        self.stopping: Callable[[], bool] = lambda: False
+        """Whether the server is about to end."""
         self.settled = asyncio.Event()
         """Loading is over, one way or the other."""
         self.gateway = Gateway(settings, lambda: self.engines)
@@ -114,7 +116,9 @@ class Service:
         return self.door.keys.owner_of(credential.key_id if credential is not None else "")
 
     def stands(self, request: Request) -> bool:
-        """Whether who sent it may stay."""
+        """Whether who sent it may stay; when the server stops, nobody may."""
+        if self.stopping():
+            return False
         credential: Credential | None = request.scope.get("credential")
         return credential is None or self.door.stands(credential)
 
@@ -263,7 +267,7 @@ def _routes(service: Service) -> list[BaseRoute]:
         Route("/api", ChatCore(service)),
         Route("/api/{path:path}", ChatCore(service)),
         WebSocketRoute("/v1/realtime", service.gateway.serve),
-        Mount("/", GZipMiddleware(Page(directory=str(files("web")), html=True))),
+        Mount("/", Page(Path(str(files("web"))), service.settings.kiosk)),
     ]
 
 
@@ -295,20 +299,6 @@ class ChatCore:
         await answer(scope, receive, send)
 
 
-class Page(StaticFiles):
-    """The browser client. Its files are asked for again at every load, answered by 304."""
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        """Serve a file of the page, never one of Python's."""
-        if path.startswith("v1/"):
-            raise HTTPException(404)  # for every method: it is no file that could be asked for
-        if path.endswith(".py") or "__pycache__" in path:
-            return Response(status_code=404)
-        response = await super().get_response(path, scope)
-        response.headers["cache-control"] = "no-cache"
-        return response
-
-
 def serve(settings: Settings, say: Say) -> None:
     """Serve until interrupted. Raises `ConfigError` if that cannot begin or loading fails."""
     _check_host(settings)
@@ -327,6 +317,7 @@ def serve(settings: Settings, say: Say) -> None:
         timeout_graceful_shutdown=3,
     )
     server = uvicorn.Server(config)
+    service.stopping = lambda: server.should_exit
 
     async def run() -> None:
         serving = asyncio.create_task(server.serve(sockets=[listener]))

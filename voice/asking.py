@@ -20,16 +20,22 @@ LATE = HEARD_RATE * 3 // 10
 REST = HEARD_RATE * 10
 """Longest rest after a partial transcript: one that took minutes was held up, it did not work."""
 
-GLANCE = HEARD_RATE * 3 // 10
-"""Speech over a reply is looked at when it has lasted so long: long enough for two words."""
+GLANCE = HEARD_RATE // 5
+"""Speech over a reply is looked at when it has lasted so long: long enough for "no", or for two
+words said quickly,"""
 
-AGAIN = HEARD_RATE // 5
-"""... and again when there is so much more; a look takes 0.1 to 0.2 s on two cores, which are busy
-speaking at the time.
-"""
+AGAIN = HEARD_RATE // 10
+"""and again when there is so much more at least,"""
+
+RATHER = 8
+"""or an eighth more,"""
 
 RARELY = HEARD_RATE * 3 // 2
-"""... or by so much at most, however long it lasts; twice that in a noise without a reply."""
+"""or so much however long it lasts, twice that in a noise without a reply;"""
+
+PACE = 1.25
+"""and so many times as long as the last look took: on two cores, which are busy speaking at the
+time, that is 0.2 to 0.4 s."""
 
 GLANCED = HEARD_RATE * 6
 """Of a sound that is no speech for longer than this, only the newest part is looked at again."""
@@ -94,19 +100,21 @@ def glance(turn: Turn, now: int, voiced: int) -> list[ev.Action]:
         return []
     turn.glancing, turn.glanced_to = True, now
     if turn.in_noise:
-        rest = max(2 * AGAIN, min(voiced // 2, 2 * RARELY))
+        rest = max(4 * AGAIN, min(voiced // 2, 2 * RARELY))
     else:
-        rest = max(AGAIN, min(voiced // 3, RARELY))
-    turn.glance_at = voiced + rest
+        rest = max(AGAIN, min(voiced // RATHER, RARELY))
+    turn.glance_from, turn.glance_at = voiced, voiced + rest
     return [ev.Glance(turn.rev, turn.start, now)]
 
 
-def glanced(turn: Turn, text: str | None, confidence: float) -> None:
-    """The answer is there; None says that there is none."""
+def glanced(turn: Turn, seen: ev.Glanced) -> None:
+    """The answer is there."""
     turn.glancing = False
-    if text is not None:
-        turn.glanced, turn.confidence = text, confidence
-    nothing = text is not None and understand(text, confidence)[0] == "nothing"
+    turn.glance_at = max(turn.glance_at, turn.glance_from + int(PACE * seen.took))
+    if seen.text is None:
+        return
+    turn.glanced, turn.confidence = seen.text, seen.confidence
+    nothing = understand(seen.text, seen.confidence)[0] == "nothing"
     if nothing and turn.glanced_to - turn.start > GLANCED:
         turn.start = turn.glanced_to - KEPT
 

@@ -11,12 +11,12 @@ Stale results are dropped here and nowhere else: a result counts only if its `Re
 
 from __future__ import annotations
 
-from voice import asking, overlapping
+from voice import asking, idling, overlapping
 from voice import events as ev
 from voice.events import Rev
 from voice.floor import Floor
 from voice.overlap import only_stops
-from voice.turn import Policy, Reply, Turn
+from voice.turn import Policy, Turn
 
 
 class Dialog:
@@ -81,9 +81,10 @@ class Dialog:
                 if floor.turn is not None and floor.turn.number == rev.turn:
                     asking.overheard(floor.turn, floor.policy, floor.now, samples, news=news)
                 return []
-            case ev.Glanced(rev, text, confidence):
-                if floor.turn is not None and floor.turn.rev == rev and floor.turn.glancing:
-                    return overlapping.glanced(floor, floor.turn, text, confidence)
+            case ev.Glanced(rev):
+                # What was heard before a pause is as good after it.
+                if floor.turn is not None and floor.turn.number == rev.turn:
+                    return overlapping.glanced(floor, floor.turn, event)
                 return []
             case ev.Scored(rev, probability):
                 if floor.turn is not None and floor.turn.rev == rev and floor.turn.scoring:
@@ -107,7 +108,7 @@ class Dialog:
                 return []
             case ev.ToolSlow():
                 floor.own.late = True
-                return self._fill()
+                return idling.fill(floor)
             case ev.ToolAnswered():
                 floor.own.late = False
                 return []
@@ -172,7 +173,7 @@ class Dialog:
         turn.voiced += at - turn.spoke
         turn.end = at
         turn.revision += 1
-        turn.used = turn.overhearing = turn.glancing = False
+        turn.used = turn.overhearing = False
         turn.scored = None
         if turn.weighed and turn.voiced < self.policy.interrupt:
             return self._floor.drop(turn, unknown=True)
@@ -186,7 +187,7 @@ class Dialog:
         self._floor.now = now
         turn = self._floor.turn
         if turn is None:
-            return self._fill() or self._nudge(now)
+            return idling.fill(self._floor) or idling.nudge(self._floor)
         if turn.speaking:
             if not silent:
                 self._floor.hear(turn, level)
@@ -221,27 +222,6 @@ class Dialog:
         rest = self._floor.open(now, now)
         rest.weighed = rest.in_noise = True
         return actions
-
-    def _nudge(self, now: int) -> list[ev.Action]:
-        """Nobody speaks. After a while, ask the user whether they are there."""
-        floor, policy, reply = self._floor, self.policy, self._floor.own.reply
-        if (
-            not policy.idle
-            or not policy.create_response
-            or floor.nudges >= policy.nudges
-            or reply is None
-            or reply.held
-            or not (reply.ended and reply.audible)
-            or reply.calls
-            or now < reply.until + policy.idle
-            or floor.transcribing
-        ):
-            return []
-        floor.nudges += 1
-        start, floor.spoken_for = max(reply.until, floor.spoken_for), now
-        rev = floor.next_rev()
-        floor.own.take(Reply(rev, held=False), now)
-        return [ev.Nudge(rev, start, now)]
 
     # --- the end of a turn
 
@@ -394,17 +374,6 @@ class Dialog:
         if turn is not None and turn.respond and turn.transcript and turn.rev != rev:
             return self._answer(turn)  # it was said while the reply could not be interrupted
         return []
-
-    def _fill(self) -> list[ev.Action]:
-        """Say that a tool is slow, unless somebody speaks or is about to."""
-        floor = self._floor
-        prepared = floor.own.reply is not None and floor.own.reply.held
-        busy = floor.turn is not None or self.replying or floor.transcribing or prepared
-        if busy or not floor.own.late:
-            return []
-        rev = floor.next_rev()
-        floor.own.take(Reply(rev, held=False, fills=True), floor.now)
-        return [ev.Fill(rev)]
 
 
 def _hushes(turn: Turn) -> bool:

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 import numpy as np
 import soxr
 
-from voice import g711
-from voice.audio import HEARD_RATE, SPOKEN_RATE, Pcm, loudness, pcm_from_int16
+from voice.audio import HEARD_RATE, SPOKEN_RATE, Pcm, loudness
 from voice.echo import Echo
 from voice.echo_filter import FRAME
 from voice.engines import Vad
 from voice.events import Elapsed, SpeechPaused, SpeechStarted
-from voice.loudspeaker import Encoding, Loudspeaker
+from voice.loudspeaker import Loudspeaker
 from voice.sections import VadSettings
 from voice.segmenter import Segmenter
+from voice.sounds import RATES, Encoding, Sounds
 from voice.tape import Tape
 
 Heard = SpeechStarted | SpeechPaused | Elapsed
@@ -28,7 +28,8 @@ class Ears:
         self._vad = vad.open()
         self._frame = vad.frame
         self._rest: Pcm = np.zeros(0, dtype=np.float32)
-        self._law: g711.Law | None = None
+        self._encoding: Encoding = "audio/pcm"
+        self._sounds = Sounds()
         self._resampler = _resampler(SPOKEN_RATE)
         self._silence: Pcm = np.zeros(vad.frame, dtype=np.float32)
         self._echo = Echo() if settings.echo and vad.frame == FRAME else None
@@ -44,18 +45,20 @@ class Ears:
     @property
     def rate(self) -> int:
         """Samples a second of what comes in."""
-        return g711.RATE if self._law else SPOKEN_RATE
+        return RATES[self._encoding]
 
     def tune(self, encoding: Encoding) -> None:
-        """From now on, audio comes in as this: PCM16 at 24 kHz, or G.711 at 8 kHz."""
-        law = None if encoding == "audio/pcm" else encoding
-        if law != self._law:
-            self._law = law
+        """From now on, audio comes in as this."""
+        if encoding != self._encoding:
+            self._encoding = encoding
             self._resampler = _resampler(self.rate)
 
     def hear(self, data: bytes | memoryview) -> Iterator[Heard]:
-        """Take bytes of audio as it was tuned to; yields what happened, frame by frame."""
-        sound = g711.decode(data, self._law) if self._law else pcm_from_int16(data)
+        """Take bytes of audio as it was tuned to; yields what happened, frame by frame.
+
+        Raises `BadEvent` `invalid_audio` for Opus that is none.
+        """
+        sound = self._sounds.decode(data, self._encoding)
         pcm: Pcm = self._resampler.resample_chunk(sound)
         yield from self._frames(pcm)
 
@@ -74,7 +77,7 @@ class Ears:
         return self._echo is not None and self._echo.deaf
 
     def play(self, data: bytes, *, of: str, encoding: Encoding = "audio/pcm") -> None:
-        """A piece of the reply `of` goes out now: PCM16 at 24 kHz, or G.711 at 8 kHz."""
+        """A piece of the reply `of` goes out now."""
         if self._loudspeaker is not None:
             self._loudspeaker.play(data, self.tape.end, of=of, encoding=encoding)
 

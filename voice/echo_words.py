@@ -43,6 +43,8 @@ def unsaid(transcript: str, said: str) -> str:
     alone is never an echo: "stop" is an interruption though a bus stop was spoken of. A false
     interruption costs a sentence, one that is ignored makes the assistant deaf.
     """
+    if not said:
+        return transcript
     heard, spoken = _tokens(transcript), _tokens(said)[-_LONGEST:]
     left = _left(heard, [token.word for token in spoken])
     edge = len(left) == 1 < len(heard) and left[0] in (heard[0], heard[-1])

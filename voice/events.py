@@ -77,11 +77,15 @@ class Overheard:
 
 @dataclass(frozen=True, slots=True)
 class Glanced:
-    """What is understood so far of speech over a reply; None if that could not be found out."""
+    """What is understood so far of speech over a reply; None if that could not be found out.
+
+    `took` is how long that lasted, in samples.
+    """
 
     rev: Rev
     text: str | None
     confidence: float = 0.0
+    took: int = 0
 
 
 @dataclass(frozen=True, slots=True)

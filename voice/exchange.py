@@ -14,9 +14,17 @@ from voice.protocol import server as wire
 from voice.requests import handle
 from voice.session import Session
 from voice.snapshot import encode
+from voice.sounds import Encoding
 
 KEEP_SECONDS = 0.25
 """How often it is seen to that what was said is kept elsewhere too."""
+
+
+MICROPHONES: dict[int, Encoding] = {
+    frames.MICROPHONE: "audio/pcm",
+    frames.MICROPHONE_OPUS: "audio/opus",
+}
+"""What a frame holds, by its kind: both are taken at any time, whatever was agreed upon."""
 
 
 class States(Protocol):
@@ -114,14 +122,14 @@ async def take_frame(session: Session, data: bytes) -> None:
         if not session.extended:
             raise BadEvent("binary messages are for vivavoce.v1 only", code="invalid_frame")
         frame = frames.decode(data)
-        if frame.kind != frames.MICROPHONE:
+        encoding = MICROPHONES.get(frame.kind)
+        if encoding is None:
             raise BadEvent("only microphone frames go to the server", code="invalid_frame")
-        if len(frame.pcm) > session.settings.limits.append_bytes:
+        if len(frame.payload) > session.settings.limits.append_bytes:
             raise BadEvent("the frame holds too much audio", code="audio_too_large")
+        await session.hear(frame.payload, encoding)
     except BadEvent as error:
         session.fail(error)
-        return
-    await session.hear(frame.pcm)
 
 
 async def _send(line: Line, session: Session) -> None:

@@ -25,12 +25,14 @@ from voice.passes import Credential
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-HEADERS = {
+FILE_HEADERS = {
     "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
+}
+HEADERS = FILE_HEADERS | {
+    "x-frame-options": "DENY",
+    "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "microphone=(self), camera=(), geolocation=()",
 }
 
@@ -109,9 +111,14 @@ class Guard:
         async def send_bound(message: Message) -> None:
             if message["type"] == "http.response.start":
                 out = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                # A module is bound by the page that loads it; dozens of them need not say it again.
+                # A service worker is bound by itself.
+                script = out.get("content-type", "").startswith("text/javascript")
+                module = script and scope["path"] != "/sw.js"
+                for name, value in (FILE_HEADERS if module else HEADERS).items():
                     out.setdefault(name, value)
-                out.setdefault("content-security-policy", _policy(host))
+                if not module:
+                    out.setdefault("content-security-policy", page_policy(host))
             await send(message)
 
         await self._app(scope, receive, send_bound)
@@ -130,10 +137,12 @@ def _name(host: str) -> str:
         return ""
 
 
-def _policy(host: str) -> str:
+def page_policy(host: str, hashes: tuple[str, ...] = ()) -> str:
+    """What a page may load; `hashes` are of the styles and scripts that stand in it."""
+    own = " ".join(("'self'", *hashes))
     # Some browsers do not count ws: to the same host as 'self'.
     return (
-        "default-src 'none'; script-src 'self'; style-src 'self'; "
+        f"default-src 'none'; script-src {own}; style-src {own}; "
         f"connect-src 'self' ws://{host} wss://{host}; img-src 'self' data:; "
         "media-src 'self' blob:; worker-src 'self'; manifest-src 'self'; font-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

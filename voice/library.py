@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,6 +11,7 @@ from datetime import timedelta
 from importlib import import_module
 from typing import Any, Protocol
 
+import numpy as np
 from starlette.requests import Request
 from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
@@ -23,7 +25,7 @@ from chat.jobs.cleaning import Keeping
 from chat.jobs.in_process import InProcessJobs
 from chat.jobs.kinds import Backups, all_kinds, all_repeated
 from chat.jobs.mail import MailServer
-from chat.notebook import Notebook
+from chat.notebook import Notebook, Recorder
 from chat.providers import ChatOptions, Llm, Message, TextDelta
 from chat.providers.config import shown
 from chat.providers.metered import Metered
@@ -35,6 +37,7 @@ from chat.tools import Consent
 from chat.tools.inside import WithTools
 from chat.tools.toolbox import Toolbox
 from chat.usage_rows import UsageRows
+from voice.audio import SPOKEN_RATE
 from voice.rest.openapi import document
 from voice.settings import Settings
 
@@ -78,7 +81,12 @@ class Library:
             remember=self._decide,
             outgrown=self._outgrown,
         )
-        self.notebook = Notebook(storage, tell=self.tell, first_exchange=self._first_spoken)
+        self.notebook = Notebook(
+            storage,
+            tell=self.tell,
+            first_exchange=self._first_spoken,
+            recorder=Recorder(_flac, ".flac") if settings.storage.recordings else None,
+        )
         self._instructions = settings.llm.instructions or INSTRUCTIONS
         self._temperature = settings.llm.temperature
         core = api.Core(
@@ -179,6 +187,16 @@ class Library:
     async def titled(self, owner: str, conversation: Conversation) -> None:
         """A conversation has a title of its own."""
         self.tell(owner, "conversation.updated", conversation)
+
+
+def _flac(pcm16: bytes) -> bytes:
+    """A recording without loss, in half the space, that every browser plays."""
+    import soundfile  # noqa: PLC0415  native libraries are loaded by who needs them
+
+    made = io.BytesIO()
+    samples = np.frombuffer(pcm16, dtype="<i2")
+    soundfile.write(made, samples, SPOKEN_RATE, format="FLAC", subtype="PCM_16")
+    return made.getvalue()
 
 
 async def open_library(settings: Settings, door: Admission) -> Library:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import soxr
 
-from voice import g711
-from voice.audio import HEARD_RATE, SPOKEN_RATE, Pcm, pcm_from_int16
+from voice.audio import HEARD_RATE, SPOKEN_RATE, Pcm
 from voice.echo import Echo
-
-Encoding = Literal["audio/pcm", "audio/pcmu", "audio/pcma"]
+from voice.sounds import RATES, Encoding, Sounds
 
 
 class Loudspeaker:
@@ -22,18 +18,18 @@ class Loudspeaker:
         self._reply = ""
         self._begins = 0
         self._encoding: Encoding = "audio/pcm"
+        self._sounds = Sounds()
         self._resampler = _resampler(SPOKEN_RATE)
 
     def play(self, data: bytes, at: int, *, of: str, encoding: Encoding = "audio/pcm") -> None:
-        """A piece of the reply `of` went out at sample `at`: PCM16 at 24 kHz, or G.711 at 8 kHz.
+        """A piece of the reply `of` went out at sample `at`.
 
         It sounds when the pieces before it have sounded. `ValueError` if PCM16 has half a sample.
         """
-        law = None if encoding == "audio/pcm" else encoding
-        sound = g711.decode(data, law) if law else pcm_from_int16(data)
+        sound = self._sounds.decode(data, encoding)
         fresh = of != self._reply
         if fresh or encoding != self._encoding:
-            self._resampler = _resampler(g711.RATE if law else SPOKEN_RATE)
+            self._resampler = _resampler(RATES[encoding])
         self._encoding = encoding
         pcm: Pcm = self._resampler.resample_chunk(sound)
         begins = self._echo.play(pcm, at)

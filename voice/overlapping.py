@@ -20,12 +20,13 @@ def listen(floor: Floor, turn: Turn, voiced: int) -> list[ev.Action]:
     return actions or asking.glance(turn, floor.now, voiced)
 
 
-def glanced(floor: Floor, turn: Turn, text: str | None, confidence: float) -> list[ev.Action]:
+def glanced(floor: Floor, turn: Turn, seen: ev.Glanced) -> list[ev.Action]:
     """It is known what was said so far."""
-    asking.glanced(turn, text, confidence)
     if not turn.weighed:
         return []
-    return decide(floor, turn, turn.voiced + floor.now - turn.spoke, over=False)
+    asking.glanced(turn, seen)
+    sounding = floor.now - turn.spoke if turn.speaking else 0
+    return decide(floor, turn, turn.voiced + sounding, over=False)
 
 
 def decide(floor: Floor, turn: Turn, voiced: int, *, over: bool) -> list[ev.Action]:

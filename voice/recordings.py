@@ -18,6 +18,10 @@ class Recordings:
         self._limit = int(seconds * SECOND)
         self._kept: dict[str, bytearray] = {}
 
+    def hold(self, seconds: float) -> None:
+        """Keep at least so much."""
+        self._limit = max(self._limit, int(seconds * SECOND))
+
     def hear(self, item_id: str, pcm: Pcm) -> None:
         """Keep what the user said, 16 kHz."""
         spoken = soxr.resample(pcm, HEARD_RATE, SPOKEN_RATE).astype(np.float32)

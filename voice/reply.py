@@ -119,6 +119,8 @@ async def _say(
         _open_clause(reply, clause, emit)
         return
     first = True
+    late: list[SpokenWord] = []
+    """The last word, as long as the sound that it is said to end in has not been made."""
     urgent = not reply.seconds
     voice, speed = reply.plan.voice, reply.plan.speed
     async for speech in tts.stream(spoken, voice=voice, speed=speed, urgent=urgent):
@@ -126,14 +128,22 @@ async def _say(
             reply.stamp("first_audio")
             before = _open_clause(reply, clause, emit)
             words = _place_words(pieces, speech.words, before, reply.seconds)
-            _tell_words(reply, words, speech.exact, emit)
+            end = reply.seconds + len(speech.pcm) / SPOKEN_RATE
+            late = [word for word in words[-1:] if word.end > end]
+            _tell_words(reply, words, speech.exact, emit, told=len(words) - len(late))
             first = False
         _play(reply, speech.pcm, emit)
+        if late and late[0].end <= reply.seconds:
+            _tell_times(reply, late, speech.exact, emit)
+            late = []
         if not ends:  # or the reply would wait to be called complete
             await room()
     if reply.words:  # the last may have been expected to sound for longer than it did
         last = reply.words[-1]
-        reply.words[-1] = last._replace(end=min(last.end, reply.seconds))
+        begin, end = min(last.start, reply.seconds), min(last.end, reply.seconds)
+        reply.words[-1] = last._replace(start=begin, end=end)
+    if late:
+        _tell_times(reply, reply.words[-1:], reply.exact, emit)
 
 
 def _open_clause(reply: Reply, clause: str, emit: Emit) -> int:
@@ -145,9 +155,17 @@ def _open_clause(reply: Reply, clause: str, emit: Emit) -> int:
     return before
 
 
-def _tell_words(reply: Reply, words: list[SpokenWord], exact: bool, emit: Emit) -> None:
+def _tell_words(
+    reply: Reply, words: list[SpokenWord], exact: bool, emit: Emit, *, told: int
+) -> None:
+    """These words are being said; the client is told of the first `told` of them."""
     reply.words += words
     reply.exact = reply.exact and exact
+    if told or not words:
+        _tell_times(reply, words[:told], exact, emit)
+
+
+def _tell_times(reply: Reply, words: list[SpokenWord], exact: bool, emit: Emit) -> None:
     times = [_word_time(reply.text, word) for word in words]
     emit(wire.AudioWords(**reply.place(), words=times, exact=exact), content=True)
 

@@ -15,7 +15,7 @@ from voice.keeping import attach
 from voice.planning import voiced
 from voice.protocol import client
 from voice.protocol import server as wire
-from voice.protocol.config import merge
+from voice.protocol.config import SessionConfig, merge
 from voice.session import Session
 
 SHORTEST_COMMIT = HEARD_RATE // 10
@@ -110,15 +110,20 @@ def _update(session: Session, event: client.SessionUpdate) -> None:
     )
     if changed.kind != session.config.kind and session.memory.last_id is not None:
         raise BadEvent("the type of a session that has begun cannot change", param="session.type")
-    if session.extended:
-        for name in ("input", "output"):
-            if getattr(changed, f"{name}_format").type != "audio/pcm":
-                raise BadEvent(
-                    "the frames of vivavoce.v1 carry audio/pcm only",
-                    code="unsupported_format",
-                    param=f"session.audio.{name}.format.type",
-                )
+    _check_formats(changed, extended=session.extended)
     session.configure(changed)
+
+
+def _check_formats(config: SessionConfig, *, extended: bool) -> None:
+    """Telephone audio goes as base64, Opus in frames."""
+    fitting = ("audio/pcm", "audio/opus") if extended else ("audio/pcm", "audio/pcmu", "audio/pcma")
+    for name, wanted in (("input", config.input_format), ("output", config.output_format)):
+        if wanted.type not in fitting:
+            raise BadEvent(
+                f"{wanted.type} cannot be had in this protocol, but {', '.join(fitting)}",
+                code="unsupported_format",
+                param=f"session.audio.{name}.format.type",
+            )
 
 
 def _commit(session: Session) -> None:
@@ -188,7 +193,8 @@ def _check_wish(session: Session, wish: client.ResponseParams) -> None:
         raise BadEvent("too long", code="too_long", param="response.instructions")
     if isinstance(wish.tools, list) and len(wish.tools) > session.settings.limits.tools:
         raise BadEvent("too many tools", code="invalid_value", param="response.tools")
-    voiced(session.config, wish, frozenset(session.engines.tts.voices))
+    own = voiced(session.config, wish, frozenset(session.engines.tts.voices))
+    _check_formats(own, extended=session.extended)
     with _about("response_input_invalid_item_id", "response.input"):
         session.memory.chosen(wish.input or ())
 

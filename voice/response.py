@@ -11,11 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from msgspec import structs
-
 from chat.providers import ChatOptions, Finished, Message, ToolCall
+from voice import g711, opus
 from voice.events import Rev
-from voice.g711 import Encoder
 from voice.heard import SpokenWord
 from voice.protocol import server as wire
 from voice.protocol.config import AudioFormat, show_format
@@ -67,7 +65,7 @@ class Reply:
     first_sent: float | None = None
     heard: float | None = None
     """Seconds of its audio that the client says it has played."""
-    encoder: Encoder | None = None
+    encoder: g711.Encoder | opus.Encoder | None = None
     """Makes the audio that goes out, if that is not PCM."""
     complete: bool = False
     """The language model has said all of it."""
@@ -148,23 +146,27 @@ class Reply:
     def encoded(self, event: wire.ServerEvent) -> Iterator[wire.ServerEvent]:
         """The event, its audio in the format that was asked for.
 
-        Resampling holds back a few samples, so that a last piece goes before the end.
+        An encoder holds back a few samples, so that a last piece goes before the end.
         """
-        law = self.plan.format.type
-        if law == "audio/pcm" or not isinstance(event, wire.AudioDelta | wire.AudioDone):
+        encoding = self.plan.format.type
+        if encoding == "audio/pcm" or not isinstance(event, wire.AudioDelta | wire.AudioDone):
             yield event
             return
         if self.encoder is None:
-            self.encoder = Encoder(law)
-        if isinstance(event, wire.AudioDelta):
-            yield structs.replace(event, delta=self.encoder.encode(event.delta))
-        else:
-            yield wire.AudioDelta(
-                response_id=event.response_id,
-                item_id=event.item_id,
-                output_index=event.output_index,
-                delta=self.encoder.flush(),
-            )
+            law = encoding
+            self.encoder = opus.Encoder() if law == "audio/opus" else g711.Encoder(law)
+        ends = isinstance(event, wire.AudioDone)
+        kind = wire.OpusDelta if encoding == "audio/opus" else wire.AudioDelta
+        yield kind(
+            response_id=event.response_id,
+            item_id=event.item_id,
+            output_index=event.output_index,
+            delta=self.encoder.encode(event.delta)
+            if isinstance(event, wire.AudioDelta)
+            else self.encoder.flush(),
+        )
+        if ends:
+            self.encoder = None
             yield event
 
     def stamp(self, name: str) -> None:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from chat.conversation import CallItem, Item, MessageItem, OutputItem
 from chat.errors import ChatError
 from chat.notebook import Changes, Notebook, Page, compare, gone, message_id
-from chat.storage.records import Message, NewMessage, StoredCall
+from chat.storage.records import Message, NewMessage, StoredCall, is_ephemeral
+from voice.audio import SPOKEN_RATE
 from voice.memory import Memory
 from voice.response import Reply
 
@@ -27,6 +28,10 @@ CLOSE = 0.25
 
 TRY_AGAIN_SECONDS = 2.0
 """... if the storage is busy or broken."""
+
+
+LONGEST_SECONDS = 600.0
+"""Of so much of the newest sound recordings can be made."""
 
 
 class Scribe:
@@ -45,6 +50,10 @@ class Scribe:
         self._ephemeral = False
         self._seen: object = None
         self._written: dict[str, NewMessage] = {}
+        self._sounds: dict[str, tuple[int, str | None]] = {}
+        """What was recorded of each message: how many bytes of sound, and the name of its file."""
+        if notebook.records:
+            memory.recordings.hold(LONGEST_SECONDS)
 
     async def attach(self, conversation_id: str | None, *, ephemeral: bool = False) -> list[Item]:
         """From now on write into this conversation, or (None) into a new one.
@@ -63,6 +72,7 @@ class Scribe:
     def begin(self) -> None:
         """The conversation is what was attached: all of it is written already."""
         self._written = {message.id: message for message in _messages(self._memory, last=False)}
+        self._sounds = {}
         self._on = True
 
     async def go_on(self, conversation_id: str) -> None:
@@ -107,7 +117,27 @@ class Scribe:
             begun = await self._notebook.begin(self._owner, ephemeral=self._ephemeral)
             self.conversation_id = begun
             self._told(begun)
+        if self._notebook.records and not is_ephemeral(self.conversation_id):
+            items = {message_id(item_id): item_id for item_id in self._memory.conversation.ids}
+            new = [await self._recorded(message, items) for message in changes.new]
+            other = [await self._recorded(message, items) for message in changes.other]
+            changes = Changes(tuple(new), tuple(other))
         await self._notebook.write(self._owner, self.conversation_id, changes)
+
+    async def _recorded(self, message: NewMessage, items: Mapping[str, str]) -> NewMessage:
+        """The message with its sound; of a reply as far as that was heard."""
+        item_id = items.get(message.id, "")
+        sound = self._memory.recordings.get(item_id)
+        reply = self._memory.reply(item_id)
+        if sound and reply is not None and message.cut:
+            sound = sound[: round((reply.heard or 0.0) * SPOKEN_RATE) * 2]
+        if not sound or not message.spoken:
+            return message
+        length, name = self._sounds.get(message.id, (0, None))
+        if length != len(sound):
+            name = await self._notebook.keep_sound(sound)
+            self._sounds[message.id] = len(sound), name
+        return replace(message, audio=name)
 
 
 def _messages(memory: Memory, *, last: bool) -> Iterable[NewMessage]:

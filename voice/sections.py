@@ -298,6 +298,11 @@ class StorageSettings(Section):
         ge=60,
         description="How long a deleted conversation can be restored before it is gone for good.",
     )
+    recordings: bool = Field(
+        False,
+        description="Whether the sound of what is said is kept with its message: turns as the "
+        "microphone gave them, replies as far as they were heard.",
+    )
     backup_hours: float = Field(
         0.0,
         ge=0,

@@ -17,12 +17,11 @@ from chat.errors import ChatError
 from chat.prompts import STILL_THERE
 from chat.providers import Llm
 from voice import events as ev
-from voice import metrics
+from voice import metrics, opus
 from voice.answers import Answers
 from voice.audio import HEARD_RATE, seconds
 from voice.dialog import Dialog
 from voice.ears import Ears
-from voice.echo_words import unsaid
 from voice.engines import Stt, Tts, TurnDetector, Vad
 from voice.errors import VoiceError
 from voice.events import Rev
@@ -37,12 +36,11 @@ from voice.protocol.config import ServerVad, SessionConfig, show
 from voice.response import Plan
 from voice.scribe import Scribe
 from voice.settings import Settings
+from voice.sounds import Encoding
 from voice.stamps import Stamps
 from voice.transcripts import Transcripts
+from voice.understanding import Understanding
 from voice.work import Work
-
-JUDGED = HEARD_RATE * 8
-"""The turn detector judges by the last 8 s at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +109,30 @@ class Session:
             launch=self._work.launch,
             extended=extended,
         )
+        self._understanding = Understanding(
+            engines.turn,
+            engines.llm,
+            transcripts=self.transcripts,
+            ears=self.ears,
+            dialog=self.dialog,
+            work=self._work,
+            stamps=self._stamps,
+            said=self._answers.said,
+            plan=lambda rev, heard: self._plan(rev, heard=heard),
+            feed=self.feed,
+        )
         self._refers_to: str | None = None
         """The `event_id` of the client event being handled, for errors."""
 
     # --- what comes in
 
-    async def hear(self, data: bytes | memoryview) -> None:
-        """Microphone audio in the format that is configured; PCM16 has an even number of bytes."""
-        limit = HEARD_RATE * 4
+    async def hear(self, data: bytes | memoryview, encoding: Encoding | None = None) -> None:
+        """Microphone audio in the format that is configured, or in another one; PCM16 has an even
+        number of bytes. Raises `BadEvent` for what cannot be decoded.
+        """
+        encoding = encoding or self.config.input_format.type
+        self.ears.tune(encoding)
+        limit = opus.LARGEST_PIECE if encoding == "audio/opus" else HEARD_RATE * 4
         for start in range(0, len(data), limit):
             self.follow(self.ears.hear(data[start : start + limit]))
             if start:
@@ -150,7 +164,6 @@ class Session:
         self.config = changed
         vad = changed.turn_detection
         threshold = vad.threshold if isinstance(vad, ServerVad) else None
-        self.ears.tune(changed.input_format.type)
         self.ears.segmenter.threshold = threshold or self.settings.vad.threshold
         rules = policy(changed, self.settings, request_follows=self.extended)
         heard = changed.transcription
@@ -207,7 +220,7 @@ class Session:
 
     # --- what is to be done
 
-    def _perform(self, action: ev.Action) -> None:  # noqa: PLR0912, PLR0915 - the table of actions
+    def _perform(self, action: ev.Action) -> None:  # noqa: PLR0912 - the table of actions
         match action:
             case ev.Suspect(turn, at):
                 if self.extended:  # it lowers the reply's voice; others would end the reply
@@ -218,20 +231,13 @@ class Session:
                 self._tell_stopped(turn, at)
                 self.transcripts.forget(turn)
             case ev.Transcribe(rev, start, end, final):
-                ago = seconds(self.ears.tape.end - end, HEARD_RATE)
-                self._stamps.note(rev.turn, "spoke", ago=ago)
-                self._stamps.note(rev.turn, "transcribing")
-                if not final:
-                    self._stamps.note(rev.turn, "paused")
-                # A partial transcript is no longer wanted now that a whole one is made.
-                self._work.stop(Rev(rev.turn, rev.revision - 1))
-                self._work.launch(rev, "transcribe", self._transcribe(rev, start, end))
+                self._understanding.transcribe(rev, start, end, final=final)
             case ev.Overhear(rev, start, end):
-                self._work.launch(rev, "overhear", self._overhear(rev, start, end))
+                self._understanding.overhear(rev, start, end)
             case ev.Glance(rev, start, end):
-                self._work.launch(rev, "glance", self._glance(rev, start, end))
+                self._understanding.glance(rev, start, end)
             case ev.Score(rev, start, end):
-                self._work.launch(rev, "score", self._score(rev, start, end))
+                self._understanding.score(rev, start, end)
             case ev.Abandon(rev):
                 if self.transcripts.resume(rev):
                     self._work.spare(rev, "transcribe")
@@ -261,51 +267,6 @@ class Session:
             case ev.Refuse(code, message):
                 self.wish = None
                 self.fail(VoiceError(message, code=code), self._refers_to)
-
-    async def _transcribe(self, rev: Rev, start: int, end: int) -> None:
-        task = asyncio.current_task()
-        own = self._own_words(start)
-        said = await self.transcripts.transcribe(
-            rev,
-            start,
-            end,
-            lambda: self._work.is_live(rev, task),
-            weighed=self.dialog.weighing,
-        )
-        if said is not None:
-            self._stamps.note(rev.turn, "transcribed")
-            text = unsaid(said.text, own) if own else said.text
-            self.feed(ev.Transcribed(rev, text, said.confidence))
-
-    async def _overhear(self, rev: Rev, start: int, end: int) -> None:
-        began = self._loop.time()
-        said = await self.transcripts.overhear(rev, start, end)
-        took = self._loop.time() - began
-        self.feed(ev.Overheard(rev, int(took * HEARD_RATE), news=said != ""))
-        if said and self.dialog.expects_reply:
-            # Cancelled with this task when the user pauses: the words so far need not be read then.
-            await self.engines.llm.expect(self._plan(rev, heard=said).messages)
-
-    async def _glance(self, rev: Rev, start: int, end: int) -> None:
-        own = self._own_words(start)
-        said = await self.transcripts.glance(start, end)
-        text = said and (unsaid(said.text, own) if own else said.text)
-        self.feed(ev.Glanced(rev, text, said.confidence if said else 0.0))
-
-    def _own_words(self, start: int) -> str:
-        """What the assistant was saying when sample `start` was heard: it may be what was heard."""
-        if not self.dialog.weighing or self.ears.deaf:
-            return ""
-        return self._answers.said(seconds(self.ears.tape.end - start, HEARD_RATE))
-
-    async def _score(self, rev: Rev, start: int, end: int) -> None:
-        pcm = self.ears.tape.read(max(start, end - JUDGED), end)
-        probability: float | None = None
-        try:
-            probability = await self.engines.turn.completion(pcm)
-        except VoiceError as error:
-            metrics.ERRORS.labels(error.code).inc()  # the transcript and the silence decide alone
-        self.feed(ev.Scored(rev, probability))
 
     # --- the user's turn
 

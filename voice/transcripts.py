@@ -10,7 +10,7 @@ from typing import NamedTuple
 from chat.conversation import Item, MessageItem
 from voice import metrics
 from voice.audio import HEARD_RATE, quietest
-from voice.engines import Spoken, Stt
+from voice.engines import Spoken, Stt, Transcript
 from voice.engines.languages import BRIEF, Languages
 from voice.errors import VoiceError
 from voice.events import Rev
@@ -145,11 +145,12 @@ class Transcripts:
         end: int,
         is_live: Callable[[], bool],
         *,
-        weighed: bool = False,
+        see: Callable[[Understood], None] | None = None,
     ) -> Understood | None:
         """Transcribe a turn up to a pause. Failure counts as nothing said and is told.
 
-        What is `weighed` may be in any language.
+        What is being weighed may be in any language; `see` is then told what was understood at
+        first, if there is a second opinion to be had.
 
         Returns None if, when it is done, the revision is not live any more.
         """
@@ -159,9 +160,17 @@ class Transcripts:
         text, language, confidence, failure = "", "", 0.0, None
         self._running.add(rev)
         try:
-            known = self._open if weighed and not hearing.agreed else self._known
-            heard = await self._stt.transcribe(pcm, language=known, prefix=hearing.agreed)
-            text, language = believed(heard, self._tape.speech(began, end + TAIL)), heard.language
+            known = self._open if see and not hearing.agreed else self._known
+            speech = self._tape.speech(began, end + TAIL)
+
+            def tell(first: Transcript) -> None:
+                if see:
+                    see(Understood(hearing.whole(believed(first, speech)), first.confidence))
+
+            heard = await self._stt.transcribe(
+                pcm, language=known, prefix=hearing.agreed, early=tell if see else None
+            )
+            text, language = believed(heard, speech), heard.language
             confidence = heard.confidence
         except VoiceError as error:
             failure = error

@@ -106,8 +106,10 @@ class Turn:
     glancing: bool = False
     glanced_to: int = 0
     """Where the sound ends that was looked at last."""
+    glance_from: int = 0
+    """How much of it had sounded then,"""
     glance_at: int = 0
-    """... and when that is due again: so much of it has sounded."""
+    """and how much will have when it is due again."""
     respond: bool = False
     """Once committed: a reply is to be made as soon as the transcript is there."""
     asked: bool = False

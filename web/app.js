@@ -1,7 +1,7 @@
 // @ts-check
 /** The page put together: a conversation, the document it is shown in, and the ways to steer it. */
 
-import { applyColours, applyLanguage, followSystem } from "./appearance.js";
+import { applyColours, applyLanguage, followSystem, keepLanguage } from "./appearance.js";
 import { createAura } from "./aura.js";
 import { createClient } from "./client.js";
 import { commandsFor } from "./commands.js";
@@ -21,6 +21,7 @@ import { registerWorker } from "./worker.js";
 
 const settings = loadSettings();
 applyColours(settings);
+keepLanguage(settings.pageLanguage);
 await applyLanguage(settings.pageLanguage);
 fillMessages();
 
@@ -43,10 +44,12 @@ const client = createClient(
       void door.look();
       if (!offered) void loadChoices();
       if (client.kept.on) void loadLibrary();
+      else document.body.toggleAttribute("data-unkept", true);
     },
     kept: (id) => library?.begun(id),
     lost(reason) {
       if (!door.asking) view.notify(`notice.${reason}`);
+      document.body.toggleAttribute("data-unkept", !library);
       void door.look().then((answer) => answer === "locked" && view.settle(`notice.${reason}`));
     },
     voiceMissing(language) {
@@ -65,10 +68,7 @@ const headset = createHeadset(toggleTalk);
 
 const turns = createTurns(elements, {
   copy: (text) => void copy(text),
-  replay(id) {
-    client.unlock();
-    client.replay(id);
-  },
+  replay,
   resend(id, text) {
     client.unlock();
     void (library?.written() ? library : client).resend(id, text);
@@ -77,9 +77,16 @@ const turns = createTurns(elements, {
   choose: (id, version) => library?.choose(id, version),
   compare: (id) => void library?.compare(id),
   branch: (id) => library?.branch(id),
+  decide: (id, call, word) => library?.decide(id, call, word),
   retry: (id) => library?.retry(id),
   takeBack: (id) => library?.takeBack(id),
 });
+
+/** @param {string} id */
+function replay(id) {
+  client.unlock();
+  if (!library?.replay(id)) client.replay(id);
+}
 
 /** @param {string} id */
 function regenerate(id) {
@@ -235,6 +242,7 @@ function recolour() {
 }
 
 async function relabel() {
+  keepLanguage(settings.pageLanguage);
   await applyLanguage(settings.pageLanguage);
   fillMessages();
   preferences.show();
@@ -261,6 +269,7 @@ async function loadLibrary() {
   const { openLibrary } = await import("./library.js");
   library = await openLibrary({ elements, client, settings, view, typed: refresh, settingsTold });
   looking = false;
+  document.body.toggleAttribute("data-unkept", !library);
   if (!library) return;
   await library.start();
   preferences.offerModels(await library.models());
@@ -293,7 +302,7 @@ async function openCommands() {
       write: () => elements.box.focus(),
       clear: () => void clear(),
       copy: (text) => void copy(text),
-      replay: (id) => client.replay(id),
+      replay,
       regenerate,
       openSettings: preferences.open,
       choose(name, value) {

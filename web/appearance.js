@@ -38,3 +38,12 @@ export async function applyLanguage(chosen) {
   document.documentElement.lang = pageLanguage();
   document.documentElement.dir = direction();
 }
+
+/**
+ * Tell the server which language was chosen, so that the words of the first paint are of it.
+ * @param {string} chosen "": the browser's
+ */
+export function keepLanguage(chosen) {
+  const seconds = chosen ? 365 * 86_400 : 0;
+  document.cookie = `vivavoce_language=${chosen}; path=/; max-age=${seconds}; samesite=lax`;
+}

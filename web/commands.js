@@ -46,7 +46,7 @@ export function commandsFor(now) {
   }
   if (last) {
     commands.push({ name: message("command.copyLast"), run: () => now.copy(last.text) });
-    if (last.spoken) commands.push({ name: message("command.replayLast"), run: () => now.replay(last.id) });
+    if (last.spoken || last.recorded) commands.push({ name: message("command.replayLast"), run: () => now.replay(last.id) });
     if (!now.busy) commands.push({ name: message("turn.regenerate"), run: () => now.regenerate(last.id) });
   }
   commands.push(

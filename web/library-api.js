@@ -1,5 +1,5 @@
 // @ts-check
-/** The chat core's HTTP interface: requests, uploads with progress, streams of an answer. */
+/** The chat core's HTTP interface: requests, uploads with progress, jobs. */
 
 const ROOT = "/api/v1";
 const POLL_MS = 700;
@@ -41,6 +41,9 @@ export class ApiError extends Error {
  * @property {boolean} cut
  * @property {Record<string, number>} timings
  * @property {File[]} attachments
+ * @property {{ id: string, name: string, arguments: string }[]} [tool_calls]
+ * @property {string} [tool_call_id] of a message of the role "tool"
+ * @property {boolean} [audio] its sound can be had
  * @property {string | null} error
  * @property {string} created_at
  * @property {string[]} versions
@@ -64,12 +67,14 @@ export function newId(prefix) {
 }
 
 /**
+ * The answer, whatever it is. Raises `ApiError`.
  * @param {string} method
- * @param {string} path
+ * @param {string} path below /api/v1
  * @param {object | undefined} body
  * @param {Record<string, string>} headers
+ * @param {AbortSignal} [signal]
  */
-async function request(method, path, body, headers) {
+export async function request(method, path, body, headers, signal) {
   /** @type {Record<string, string>} */
   const json = body === undefined ? {} : { "content-type": "application/json" };
   let response;
@@ -77,6 +82,7 @@ async function request(method, path, body, headers) {
     response = await fetch(ROOT + path, {
       method,
       headers: { ...json, ...headers },
+      ...(signal ? { signal } : {}),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   } catch {
@@ -97,38 +103,6 @@ function failure(status, text) {
   } catch {
     return new ApiError("internal_error", "", status);
   }
-}
-
-/**
- * Send a question, change one, or ask anew; `heard` is called for each event of the answer's stream. Raises
- * `ApiError`, `stream_lost` if the stream breaks off: the answer may go on at the server all the same.
- * @param {string} path
- * @param {object} body
- * @param {string} key the Idempotency-Key
- * @param {(kind: string, data: any) => void} heard
- */
-export async function converse(path, body, key, heard) {
-  const headers = { accept: "text/event-stream", "idempotency-key": key };
-  const response = await request("POST", path, body, headers);
-  const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
-  const decoder = new TextDecoder();
-  let text = "";
-  let ended = false;
-  for (;;) {
-    const { done, value } = await reader.read().catch(() => ({ done: true, value: undefined }));
-    if (done) break;
-    text += decoder.decode(value, { stream: true });
-    const blocks = text.split("\n\n");
-    text = blocks.pop() ?? "";
-    for (const block of blocks) {
-      const kind = /^event: ?(.*)$/m.exec(block)?.[1];
-      const data = /^data: ?(.*)$/m.exec(block)?.[1];
-      if (!kind || data === undefined) continue;
-      ended ||= kind === "message.done" || kind === "message.failed";
-      heard(kind, JSON.parse(data));
-    }
-  }
-  if (!ended) throw new ApiError("stream_lost", "", 0);
 }
 
 /**

@@ -22,10 +22,11 @@ const NEAR_TOP = 300;
  * @param {HTMLTextAreaElement} ports.box
  * @param {(error: unknown) => void} ports.fail
  * @param {() => boolean} ports.busy something is being sent
- * @param {(id: string | null) => void} ports.opened
+ * @param {(id: string) => void} ports.opening another one will be shown, or this one anew
+ * @param {(items: readonly import("./items.js").Item[]) => void} ports.opened it is shown
  * @param {() => void} ports.typed the box has other words
  */
-export function createBook({ client, scroller, log, box, fail, busy, opened, typed }) {
+export function createBook({ client, scroller, log, box, fail, busy, opening, opened, typed }) {
   /** Where older messages go on. @type {string | null} */
   let cursor = null;
   let loading = false;
@@ -75,13 +76,14 @@ export function createBook({ client, scroller, log, box, fail, busy, opened, typ
         attached = false;
       }
       cursor = next;
+      opening(id);
       // Something may have been said since the page began.
       if (attached) client.dispatch({ type: "local.older", items });
       else await client.open(id, items);
       saved = about.draft;
       if (!attached || !box.value) box.value = about.draft;
       typed();
-      opened(id);
+      opened(items);
       scroller.scrollTop = scroller.scrollHeight;
       if (message) jump(message);
     } finally {
@@ -140,7 +142,8 @@ export function createBook({ client, scroller, log, box, fail, busy, opened, typ
     if (strange && !busy() && !client.busy && !client.talk.held) {
       created.clear();
       cursor = next;
-      return client.open(id, items);
+      await client.open(id, items);
+      return opened(items);
     }
     if (strange) return refresh();
     client.dispatch({ type: "local.stored", items });

@@ -4,15 +4,16 @@
  * at once; what could not be sent says why, and can be sent again or taken back.
  */
 
-import { BLANK } from "./conversation.js";
-import { ApiError, ask, converse, newId } from "./library-api.js";
+import { toldOf } from "./calls.js";
+import { BLANK } from "./items.js";
+import { ApiError, ask, newId } from "./library-api.js";
 import { itemOf } from "./library-items.js";
+import { converse, follow } from "./library-stream.js";
 import { messageId } from "./stored.js";
 
-/** @typedef {import("./conversation.js").Item} Item */
+/** @typedef {import("./items.js").Item} Item */
 /** @typedef {{ path: () => string, body: object, key: string, question: Item | null, answer: string }} Attempt */
-
-const POLL_MS = 1000;
+/** @typedef {{ answer: string, leaving: AbortController }} Running an answer that is on its way */
 
 /**
  * @param {object} ports
@@ -26,8 +27,8 @@ const POLL_MS = 1000;
 export function createSending({ client, settings, begin, stored, reload, fail }) {
   /** @type {Map<string, Attempt>} */
   const unsent = new Map();
-  /** The answer that is on its way. */
-  let running = "";
+  /** @type {Running | null} */
+  let running = null;
 
   const messages = () => `/conversations/${client.kept.id}/messages`;
   /** @param {Item} item */
@@ -37,6 +38,7 @@ export function createSending({ client, settings, begin, stored, reload, fail })
 
   /** @param {string} kind @param {any} data */
   function hear(kind, data) {
+    const told = toldOf(kind, data);
     if (kind === "message.started") {
       if (data.message) put(itemOf(data.message));
       put(itemOf(data.answer));
@@ -44,57 +46,97 @@ export function createSending({ client, settings, begin, stored, reload, fail })
       client.dispatch({ type: "local.more", item_id: data.message_id, delta: data.text });
     } else if (kind === "message.done") put(itemOf(data.answer));
     else if (kind === "message.failed") put({ ...itemOf(data.answer), trouble: data.code });
+    else if (told) {
+      client.dispatch({ type: "local.call", item_id: data.message_id, call: told });
+      if (kind === "tool.answered") void fetchOutput(data);
+    }
+  }
+
+  /** What a tool gave is a message of its own. @param {any} answered */
+  async function fetchOutput({ conversation_id: conversation, message_id: answer, call_id: id, output_id: output }) {
+    try {
+      const { text } = await ask("GET", `/conversations/${conversation}/messages/${output}`);
+      client.dispatch({ type: "local.call", item_id: answer, call: { id, output: text } });
+    } catch {
+      // It is shown when the conversation is opened again.
+    }
+  }
+
+  /**
+   * Be the one who hears of an answer, until it ends or the page turns to another conversation.
+   * @param {string} answer
+   * @param {(heard: typeof hear, signal: AbortSignal) => Promise<void>} listen
+   */
+  async function attend(answer, listen) {
+    const mine = (running = { answer, leaving: new AbortController() });
+    const { signal } = mine.leaving;
+    client.dispatch({ type: "local.asked" });
+    try {
+      await listen((kind, data) => signal.aborted || hear(kind, data), signal);
+    } finally {
+      if (running === mine) running = null;
+      if (!signal.aborted) client.dispatch({ type: "local.dropped" });
+    }
+    return !signal.aborted;
   }
 
   /** @param {Attempt} attempt */
   async function run(attempt) {
     const { question, answer } = attempt;
-    running = answer;
-    let started = false;
     if (question) put(question);
     put({ ...BLANK, id: answer, role: "assistant", created: new Date().toISOString() });
-    client.dispatch({ type: "local.asked" });
+    const here = await attend(answer, (heard, signal) => converseOrFollow(attempt, heard, signal));
+    const failed = client.conversation.items.some(({ id, role, trouble }) => role === "user" && trouble && unsent.has(id));
+    if (here && !failed) goOn();
+  }
+
+  /**
+   * @param {Attempt} attempt
+   * @param {typeof hear} heard
+   * @param {AbortSignal} signal
+   */
+  async function converseOrFollow(attempt, heard, signal) {
+    const { answer } = attempt;
+    let path = "";
+    let started = false;
     try {
       await begin();
-      await converse(attempt.path(), attempt.body, attempt.key, (kind, data) => {
-        started ||= kind === "message.started";
-        hear(kind, data);
-      });
+      if (signal.aborted) return;
+      path = `${messages()}/${answer}`;
+      await converse(
+        attempt.path(),
+        attempt.body,
+        attempt.key,
+        (kind, data) => {
+          if (kind === "message.started") started = true;
+          heard(kind, data);
+        },
+        signal,
+      );
     } catch (error) {
-      if (started) await follow(answer);
-      else {
-        take([answer]);
-        if (!question) {
-          fail(error);
-          await reload();
-        } else {
-          unsent.set(question.id, attempt);
-          put({ ...question, trouble: error instanceof ApiError ? error.code : "internal_error" });
-        }
-      }
-    } finally {
-      running = "";
-      client.dispatch({ type: "local.dropped" });
-    }
-    if (!client.conversation.items.some(({ id, role, trouble }) => role === "user" && trouble && unsent.has(id))) {
-      // The voice session goes on from here.
-      client.reattach();
-      stored();
+      if (signal.aborted) return;
+      // The stream broke off: the answer is written on all the same.
+      if (started) await follow(path, heard, signal).catch(fail);
+      else await giveUp(attempt, error);
     }
   }
 
-  /** The stream broke off: the answer is written on all the same. @param {string} id */
-  async function follow(id) {
-    for (;;) {
-      try {
-        const message = await ask("GET", `${messages()}/${id}`);
-        put(itemOf(message));
-        if (message.status !== "streaming") return;
-      } catch (error) {
-        if (error instanceof ApiError && error.status !== 0) return fail(error);
-      }
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  /** @param {Attempt} attempt @param {unknown} error */
+  async function giveUp(attempt, error) {
+    const { question, answer } = attempt;
+    take([answer]);
+    if (!question) {
+      fail(error);
+      return reload();
     }
+    unsent.set(question.id, attempt);
+    put({ ...question, trouble: error instanceof ApiError ? error.code : "internal_error" });
+  }
+
+  /** The voice session goes on from here. */
+  function goOn() {
+    client.reattach();
+    stored();
   }
 
   /** @param {string} text @param {Item["files"]} files @returns {Item} */
@@ -117,7 +159,34 @@ export function createSending({ client, settings, begin, stored, reload, fail })
 
   return {
     get busy() {
-      return running !== "";
+      return running !== null;
+    },
+
+    /** An answer that somebody asked for before, or elsewhere, is still being written. @param {string} answer */
+    async join(answer) {
+      if (running?.answer === answer) return;
+      const path = `${messages()}/${answer}`;
+      const here = await attend(answer, (heard, signal) => follow(path, heard, signal).catch(fail));
+      if (here) goOn();
+    },
+
+    /** Another conversation is shown from now on; the answer is written on by the server. */
+    leave() {
+      running?.leaving.abort();
+      running = null;
+    },
+
+    /** The user's word on a tool; false if it could not be said. @param {string} answer @param {string} call @param {string} allow */
+    async decide(answer, call, allow) {
+      try {
+        await ask("POST", `${messages()}/${answer}/calls/${call}`, { allow });
+      } catch (error) {
+        // Somebody has answered on another page, or it is too late: the stream tells.
+        const late = error instanceof ApiError && (error.status === 404 || error.code === "not_running");
+        if (!late) fail(error);
+        return late;
+      }
+      return true;
     },
 
     /** @param {string} text @param {Item["files"]} files */
@@ -175,7 +244,7 @@ export function createSending({ client, settings, begin, stored, reload, fail })
     },
 
     async stop() {
-      if (running) await ask("POST", `${messages()}/${running}/stop`, {}).catch(() => undefined);
+      if (running) await ask("POST", `${messages()}/${running.answer}/stop`, {}).catch(() => undefined);
     },
   };
 }

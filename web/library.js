@@ -7,20 +7,19 @@
 import { address, readAddress } from "./library-address.js";
 import { ApiError, ask } from "./library-api.js";
 import { createBook } from "./library-book.js";
-import { place } from "./library-days.js";
 import { createFiles } from "./library-files.js";
-import { createList, titleOf } from "./library-list.js";
+import { titleOf } from "./library-list.js";
 import { createLive } from "./library-live.js";
 import { createSending } from "./library-sending.js";
 import { fetchSettings, isShared, storeSettings } from "./library-settings.js";
 import { bindSearch } from "./library-searching.js";
+import { createShelf } from "./library-shelf.js";
+import { playRecorded } from "./library-sound.js";
 import { createSide } from "./library-side.js";
 import { explain, message } from "./messages.js";
 import { messageId } from "./stored.js";
 
 /** @typedef {import("./library-api.js").Stored} Stored */
-
-const PAGE = 40;
 
 /**
  * Null where no conversations are kept; it has been said why.
@@ -34,15 +33,6 @@ const PAGE = 40;
  */
 export async function openLibrary({ elements, client, settings, view, typed, settingsTold }) {
   const { library: side, openLibrary: toggle, scroller, log, box } = elements;
-  /** @type {Stored[]} */
-  let all = [];
-  /** @type {string | null} */
-  let cursor = null;
-  let archived = false;
-  /** Only those with this tag. */
-  let tagged = "";
-  let loading = false;
-
   try {
     await ask("GET", "/conversations?limit=1");
   } catch (error) {
@@ -56,7 +46,21 @@ export async function openLibrary({ elements, client, settings, view, typed, set
   const parts = createSide(side, toggle);
   const { toast, closeDrawer, setOpen } = parts;
   const sending = createSending({ client, settings, begin, stored: () => book.refresh(), reload, fail });
-  const book = createBook({ client, scroller, log, box, fail, typed, busy: () => sending.busy, opened: () => show() });
+  const book = createBook({
+    client,
+    scroller,
+    log,
+    box,
+    fail,
+    typed,
+    busy: () => sending.busy,
+    opening: () => sending.leave(),
+    opened(items) {
+      show();
+      const last = items.at(-1);
+      if (last && !last.final) void sending.join(last.id);
+    },
+  });
   const files = createFiles({
     attach: elements.attach,
     chips: elements.chips,
@@ -64,15 +68,21 @@ export async function openLibrary({ elements, client, settings, view, typed, set
     allowed: () => !client.kept.ephemeral,
     changed: typed,
   });
-  const list = createList(parts.list, {
-    open: (id) => void go(id),
-    change: (id, patch) => void change(id, patch),
-    remove: (of) => void remove(of),
-    exportOne: (of) => void openTransfer(of),
-    filter(tag) {
-      tagged = tag;
-      void load();
+  const shelf = createShelf({
+    parts,
+    open: () => client.kept.id,
+    searching: () => search.on,
+    go: (id) => void go(id),
+    async deleted(id) {
+      const open = client.kept.id === id;
+      if (open) await fresh();
+      return async () => {
+        if (open) await go(id);
+      };
     },
+    exportOne: (of) => void openTransfer(of),
+    drafted: (draft) => book.drafted(draft),
+    fail,
   });
 
   /** @param {unknown} error */
@@ -82,94 +92,10 @@ export async function openLibrary({ elements, client, settings, view, typed, set
     toast(String(error));
   }
 
-  // The list
-
-  /** @param {string | null} [from] */
-  async function load(from = null) {
-    if (loading && from) return;
-    loading = true;
-    if (!from && all.length === 0) list.showSkeletons();
-    parts.filter.hidden = !tagged;
-    parts.filter.textContent = tagged && `${tagged} ×`;
-    parts.archive.textContent = message(archived ? "library.archive.leave" : "library.archive");
-    parts.archive.ariaPressed = String(archived);
-    const query = new URLSearchParams({ archived: String(archived), limit: String(PAGE) });
-    if (tagged) query.set("tag", tagged);
-    try {
-      const rest = new URLSearchParams([...query, ["pinned", "false"], ...(from ? [["cursor", from]] : [])]);
-      const [pinned, page] = await Promise.all([
-        from ? null : ask("GET", `/conversations?${query}&pinned=true`),
-        ask("GET", `/conversations?${rest}`),
-      ]);
-      const before = from ? all : pinned.conversations;
-      const known = new Set(before.map((/** @type {Stored} */ { id }) => id));
-      all = [...before, ...page.conversations.filter((/** @type {Stored} */ { id }) => !known.has(id))];
-      cursor = page.cursor;
-      show();
-    } catch (error) {
-      if (!from) list.showFailure(() => void load());
-      else fail(error);
-    } finally {
-      loading = false;
-    }
-  }
-
   function show() {
     elements.attach.hidden = client.kept.ephemeral;
     document.body.toggleAttribute("data-private", client.kept.ephemeral);
-    const { id } = client.kept;
-    const open = all.find((each) => each.id === id);
-    document.title = open && open.title_source !== "temporary" ? `${open.title} – Vivavoce` : "Vivavoce";
-    if (!search.on) list.show(all, id);
-  }
-
-  parts.list.addEventListener(
-    "scroll",
-    () => {
-      const { scrollTop, scrollHeight, clientHeight } = parts.list;
-      if (cursor && !search.on && scrollHeight - scrollTop - clientHeight < 400) void load(cursor);
-    },
-    { passive: true },
-  );
-
-  /** @param {string} id @param {Partial<Stored>} patch */
-  async function change(id, patch) {
-    const before = all;
-    all = all.map((each) => (each.id === id ? { ...each, ...patch } : each));
-    if (patch.title) all = all.map((each) => (each.id === id ? { ...each, title_source: "given" } : each));
-    if (patch.archived !== undefined) all = all.filter((each) => each.id !== id);
-    show();
-    try {
-      heard(await ask("PATCH", `/conversations/${id}`, patch, { "if-match": "*" }));
-    } catch (error) {
-      all = before;
-      show();
-      fail(error);
-    }
-  }
-
-  /** @param {Stored} of */
-  async function remove(of) {
-    const before = all;
-    all = place(all, of.id, null);
-    show();
-    try {
-      await ask("DELETE", `/conversations/${of.id}`);
-    } catch (error) {
-      all = before;
-      show();
-      return fail(error);
-    }
-    const open = client.kept.id === of.id;
-    if (open) await fresh();
-    toast(message("library.deleted", { title: titleOf(of) }), async () => {
-      try {
-        heard(await ask("POST", `/conversations/${of.id}/restore`, {}));
-        if (open) await go(of.id);
-      } catch (error) {
-        fail(error);
-      }
-    });
+    shelf.show();
   }
 
   // The conversation that is open
@@ -189,7 +115,7 @@ export async function openLibrary({ elements, client, settings, view, typed, set
     } catch (error) {
       if (!book.gone(error)) return fail(error);
       toast(message("library.gone"));
-      all = place(all, id, null);
+      shelf.forget(id);
       history.replaceState(null, "", address(null));
       await leave(false);
     }
@@ -198,6 +124,7 @@ export async function openLibrary({ elements, client, settings, view, typed, set
   /** @param {boolean} ephemeral */
   async function leave(ephemeral) {
     book.flushDraft();
+    sending.leave();
     await client.clear({ ephemeral });
     book.forget();
     box.value = "";
@@ -248,38 +175,25 @@ export async function openLibrary({ elements, client, settings, view, typed, set
   // What happens elsewhere
 
   const live = createLive({
-    conversation: heard,
-    lost,
+    conversation: shelf.heard,
+    lost(id) {
+      shelf.forget(id);
+      if (id !== client.kept.id) return;
+      toast(message("library.gone"));
+      void fresh();
+    },
     message: (told) => told.conversation_id === client.kept.id && book.heard(told.id),
     settings: settingsTold,
     missed() {
-      void load();
+      void shelf.load();
       book.refresh();
     },
     hidden: () => book.flushDraft(),
   });
 
-  /** @param {Stored} conversation */
-  function heard(conversation) {
-    const here = conversation.archived === archived && (!tagged || conversation.tags.includes(tagged));
-    const shown = here && !conversation.ephemeral;
-    all = place(all, conversation.id, shown ? conversation : null);
-    if (conversation.id === client.kept.id) book.drafted(conversation.draft);
-    show();
-  }
-
-  /** @param {string} id */
-  function lost(id) {
-    all = place(all, id, null);
-    if (id === client.kept.id) {
-      toast(message("library.gone"));
-      void fresh();
-    } else show();
-  }
-
   const search = bindSearch(parts, {
     open: (id, at) => void go(id, at),
-    ended: () => list.show(all, client.kept.id),
+    ended: shelf.show,
     fail,
   });
 
@@ -287,19 +201,10 @@ export async function openLibrary({ elements, client, settings, view, typed, set
 
   parts.fresh.addEventListener("click", () => void fresh());
   parts.hidden.addEventListener("click", () => void fresh({ ephemeral: true }));
-  parts.filter.addEventListener("click", () => {
-    tagged = "";
-    void load();
-  });
-  parts.archive.addEventListener("click", () => {
-    archived = !archived;
-    all = [];
-    void load();
-  });
   parts.transfer.addEventListener("click", () => void openTransfer());
 
   /** @param {Stored} [of] */
-  async function openTransfer(of = all.find(({ id }) => id === client.kept.id)) {
+  async function openTransfer(of = shelf.find(client.kept.id)) {
     const { transfer } = await import("./library-dialogs.js");
     transfer(of ? { id: of.id, title: titleOf(of) } : null);
   }
@@ -311,7 +216,8 @@ export async function openLibrary({ elements, client, settings, view, typed, set
   return {
     /** Show what there is. */
     async start() {
-      void load().then(live.follow);
+      show();
+      void shelf.load().then(live.follow);
       void fetchSettings().then((told) => told && settingsTold(told), () => undefined);
       const { id, message: at } = readAddress(location.hash);
       if (id) await enter(id, at, client.kept.id === id);
@@ -357,6 +263,15 @@ export async function openLibrary({ elements, client, settings, view, typed, set
       void sending.regenerate(id);
     },
     retry: sending.retry,
+    decide: sending.decide,
+    /** Play what was recorded of a turn; false if nothing was. @param {string} id */
+    replay(id) {
+      const { id: conversation } = client.kept;
+      const item = client.conversation.items.find((each) => each.id === id);
+      if (!item?.recorded || !conversation) return false;
+      playRecorded(client.speaker, conversation, id).catch(fail);
+      return true;
+    },
     /** @param {string} id */
     takeBack(id) {
       const item = sending.takeBack(id);
@@ -384,7 +299,7 @@ export async function openLibrary({ elements, client, settings, view, typed, set
     /** In the page's language, which is another now. */
     relabel() {
       parts.relabel();
-      void load();
+      void shelf.load();
     },
     async models() {
       return (await ask("GET", "/models")).models;

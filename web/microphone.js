@@ -1,6 +1,8 @@
 // @ts-check
 /** The microphone: asked for once, then kept open. */
 
+import { loadWorklet } from "./worklet.js";
+
 /** @typedef {"insecure_origin" | "microphone_denied" | "microphone_missing" | "microphone_busy" | "microphone_failed"} MicrophoneProblem */
 
 /** A microphone that cannot be opened; `code` names the words for it. */
@@ -45,14 +47,11 @@ export async function openMicrophone(context, { onFrame, onLost }, how = {}) {
   /** @type {MediaStream} */
   let stream;
   try {
-    stream = await navigator.mediaDevices.getUserMedia({
-      audio: {
-        echoCancellation: echo,
-        noiseSuppression: noise,
-        autoGainControl: gain,
-        channelCount: 1,
-        ...(device ? { deviceId: { ideal: device } } : {}),
-      },
+    stream = await askFor(device, {
+      echoCancellation: echo,
+      noiseSuppression: noise,
+      autoGainControl: gain,
+      channelCount: 1,
     });
   } catch (error) {
     throw new MicrophoneError(problemOf(error));
@@ -98,6 +97,21 @@ export async function openMicrophone(context, { onFrame, onLost }, how = {}) {
 /** @typedef {Awaited<ReturnType<typeof openMicrophone>>} Microphone */
 
 /**
+ * @param {string} device "": the system's choice, which also stands in for one that is gone
+ * @param {MediaTrackConstraints} audio
+ */
+async function askFor(device, audio) {
+  const { mediaDevices } = navigator;
+  if (!device) return mediaDevices.getUserMedia({ audio });
+  try {
+    return await mediaDevices.getUserMedia({ audio: { ...audio, deviceId: { exact: device } } });
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== "OverconstrainedError") throw error;
+    return mediaDevices.getUserMedia({ audio });
+  }
+}
+
+/**
  * The microphone in the page's own context; in one of its own where a browser (Firefox) will not join
  * a microphone and a context of different rates. The capture worklet resamples either way.
  * @param {AudioContext} context
@@ -105,17 +119,12 @@ export async function openMicrophone(context, { onFrame, onLost }, how = {}) {
  */
 async function connectSource(context, stream) {
   try {
-    await loadCapture(context);
+    await loadWorklet(context, "capture");
     return { source: context.createMediaStreamSource(stream), own: null };
   } catch (error) {
     if (!(error instanceof DOMException && error.name === "NotSupportedError")) throw error;
     const own = new AudioContext();
-    await loadCapture(own);
+    await loadWorklet(own, "capture");
     return { source: own.createMediaStreamSource(stream), own };
   }
-}
-
-/** @param {AudioContext} context */
-async function loadCapture(context) {
-  await context.audioWorklet.addModule(new URL("./worklets/capture.js", import.meta.url));
 }

@@ -8,7 +8,7 @@
  *
  * client -> server
  *   session.update                     voice, language, who ends a turn, spoken or written replies
- *   input_audio_buffer.append          microphone samples (binary, kind 1)
+ *   input_audio_buffer.append          the microphone (binary, kind 1: samples, 3: Opus)
  *   input_audio_buffer.commit | clear  push-to-talk: the turn is said | forget what was heard
  *   conversation.item.create           a typed message
  *   conversation.item.truncate         a reply was stopped here; what follows was not heard
@@ -22,7 +22,7 @@
  *   conversation.item.input_audio_transcription.delta | completed | failed
  *   response.created | done, response.output_item.added | done, response.content_part.added | done
  *   response.output_text.delta | done, response.output_audio_transcript.delta | done
- *   response.output_audio.delta (binary, kind 2), response.output_audio.done
+ *   response.output_audio.delta (binary, kind 2: samples, 4: Opus), response.output_audio.done
  *   response.output_audio.words        when each word of the audio sounds
  *   response.voice_missing             no voice speaks the user's language; another one reads
  *   output_audio_buffer.cleared        an interruption: stop the playback of that turn
@@ -37,6 +37,9 @@ export const WIRE_RATE = 24000;
 const HEADER_BYTES = 8;
 const MICROPHONE = 1;
 const REPLY = 2;
+const MICROPHONE_OPUS = 3;
+const REPLY_OPUS = 4;
+const KINDS = [MICROPHONE, REPLY, MICROPHONE_OPUS, REPLY_OPUS];
 
 /**
  * An event as it comes or goes. Fields beyond `type` depend on it; a received event is data from
@@ -50,23 +53,26 @@ export class BadEvent extends Error {
 }
 
 /**
- * The message for an event: a binary frame for microphone audio (`audio` an Int16Array), else JSON.
+ * The message for an event: a binary frame for audio (samples as Int16Array, a piece of Opus as
+ * Uint8Array), else JSON.
  * @param {WireEvent} event
  * @returns {string | ArrayBuffer}
  */
 export function encode(event) {
-  if (event.type === "input_audio_buffer.append" && event.audio instanceof Int16Array) {
-    return encodeFrame(MICROPHONE, 0, event.audio);
+  if (event.type === "input_audio_buffer.append") {
+    if (event.audio instanceof Int16Array) return encodeFrame(MICROPHONE, 0, event.audio);
+    if (event.audio instanceof Uint8Array) return encodeFrame(MICROPHONE_OPUS, 0, event.audio);
   }
-  if (event.type === "response.output_audio.delta" && event.delta instanceof Int16Array) {
-    return encodeFrame(REPLY, event.turn, event.delta);
+  if (event.type === "response.output_audio.delta") {
+    if (event.delta instanceof Int16Array) return encodeFrame(REPLY, event.turn, event.delta);
+    if (event.delta instanceof Uint8Array) return encodeFrame(REPLY_OPUS, event.turn, event.delta);
   }
   return JSON.stringify(event);
 }
 
 /**
- * The event in a message. Audio comes out as Int16Array in the field that holds base64 in JSON
- * (`audio` of an append, `delta` of a reply).
+ * The event in a message. Audio comes out as Int16Array (samples) or Uint8Array (a piece of Opus, see
+ * opus.js) in the field that holds base64 in JSON (`audio` of an append, `delta` of a reply).
  * @param {string | ArrayBuffer} message
  * @returns {WireEvent}
  * @throws {BadEvent} if it is neither a well-formed frame nor a JSON object with a `type`
@@ -88,16 +94,17 @@ export function decode(message) {
 /**
  * @param {number} kind
  * @param {number} turn
- * @param {Int16Array} samples
+ * @param {Int16Array | Uint8Array} payload
  * @returns {ArrayBuffer}
  */
-function encodeFrame(kind, turn, samples) {
-  const frame = new ArrayBuffer(HEADER_BYTES + samples.length * 2);
+function encodeFrame(kind, turn, payload) {
+  const frame = new ArrayBuffer(HEADER_BYTES + payload.byteLength);
   const header = new DataView(frame);
   header.setUint8(0, kind);
   header.setUint32(4, turn, true);
   // Typed arrays use the machine's byte order; every browser's machine is little-endian.
-  new Int16Array(frame, HEADER_BYTES).set(samples);
+  const bytes = new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength);
+  new Uint8Array(frame, HEADER_BYTES).set(bytes);
   return frame;
 }
 
@@ -107,16 +114,17 @@ function encodeFrame(kind, turn, samples) {
  */
 function decodeFrame(frame) {
   if (frame.byteLength < HEADER_BYTES) throw new BadEvent("The frame's header is cut short.");
-  if (frame.byteLength % 2 !== 0) throw new BadEvent("The frame's payload has an odd byte count.");
   const header = new DataView(frame);
   if (header.getUint8(1) !== 0 || header.getUint16(2, true) !== 0) {
     throw new BadEvent("Reserved bytes of the frame are not zero.");
   }
   const kind = header.getUint8(0);
   const turn = header.getUint32(4, true);
-  const samples = new Int16Array(frame, HEADER_BYTES);
-  if (kind === REPLY) return { type: "response.output_audio.delta", turn, delta: samples };
-  if (kind !== MICROPHONE) throw new BadEvent(`The frame is of an unknown kind: ${kind}.`);
+  if (!KINDS.includes(kind)) throw new BadEvent(`The frame is of an unknown kind: ${kind}.`);
+  const opus = kind === MICROPHONE_OPUS || kind === REPLY_OPUS;
+  if (!opus && frame.byteLength % 2 !== 0) throw new BadEvent("The frame's payload has an odd byte count.");
+  const sound = opus ? new Uint8Array(frame, HEADER_BYTES) : new Int16Array(frame, HEADER_BYTES);
+  if (kind === REPLY || kind === REPLY_OPUS) return { type: "response.output_audio.delta", turn, delta: sound };
   if (turn !== 0) throw new BadEvent("A microphone frame belongs to no turn.");
-  return { type: "input_audio_buffer.append", audio: samples };
+  return { type: "input_audio_buffer.append", audio: sound };
 }

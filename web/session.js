@@ -10,8 +10,11 @@ const SUBPROTOCOL_RESUME = "vivavoce.resume.";
 
 const FIRST_DELAY_MS = 500;
 const LAST_DELAY_MS = 10_000;
-/** Two seconds of microphone audio: what waits longer in the socket is dropped, not sent late. */
-const AUDIO_BACKLOG_BYTES = 2 * 48_000;
+/**
+ * Two seconds of microphone audio and more: what waits longer in the socket is dropped, not sent late.
+ * Opus takes 5 kB a second with its headers, and what else is sent needs some room beside it.
+ */
+const BACKLOG_BYTES = { samples: 2 * 48_000, opus: 16_000 };
 /** Ten seconds without a byte leaving: the line is dead, though nothing has said so. */
 const STALLED_MS = 10_000;
 /** How often it is asked whether the line is alive. */
@@ -219,17 +222,18 @@ export function connect({
     },
 
     /**
-     * Send microphone samples, unless the line is behind; without a line they wait for a while.
-     * @param {Int16Array} samples
+     * Send what the microphone hears, unless the line is behind; without a line it waits for a while.
+     * @param {Int16Array | Uint8Array} sound samples, or a piece of Opus
      */
-    sendAudio(samples) {
-      const event = { type: "input_audio_buffer.append", audio: samples };
+    sendAudio(sound) {
+      const event = { type: "input_audio_buffer.append", audio: sound };
       if (!greeted || socket?.readyState !== 1) {
         if (!resumable()) return false;
         backlog.wait(event.type, encode(event));
         return true;
       }
-      if (socket.bufferedAmount <= AUDIO_BACKLOG_BYTES) {
+      const limit = sound instanceof Uint8Array ? BACKLOG_BYTES.opus : BACKLOG_BYTES.samples;
+      if (socket.bufferedAmount <= limit) {
         fullSince = 0;
         put(encode(event));
         return true;

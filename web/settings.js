@@ -1,6 +1,8 @@
 // @ts-check
 /** The listener's choices, kept between visits, and what there is to choose from. */
 
+import { WIRE_RATE } from "./protocol.js";
+
 const STORE = "vivavoce.settings";
 
 /**
@@ -17,6 +19,7 @@ const STORE = "vivavoce.settings";
  * @property {boolean} noise
  * @property {boolean} gain
  * @property {boolean} headset
+ * @property {boolean} compress sound travels as Opus where the browser has it
  * @property {string} theme "light" or "dark"
  * @property {string} contrast "more"
  * @property {string} pageLanguage
@@ -37,6 +40,7 @@ export const DEFAULTS = Object.freeze({
   noise: true,
   gain: true,
   headset: false,
+  compress: true,
   theme: "",
   contrast: "",
   pageLanguage: "",
@@ -138,13 +142,15 @@ async function fetchJson(path) {
  * @param {boolean} mode.canPlay
  * @param {readonly string[]} [mode.languages]
  * @param {boolean} [mode.asleep] hands-free, and nothing is answered before the wake phrase
+ * @param {boolean | null} [mode.compressed] sound travels as Opus, or does not; null: as it did before
  * @param {string} [mode.instructions] "": the server's own
  */
 export function sessionUpdate(
   { voice, language, speakReplies },
-  { handsFree, canPlay, languages = [], asleep = false, instructions = "" },
+  { handsFree, canPlay, languages = [], asleep = false, compressed = null, instructions = "" },
 ) {
   const listening = { type: "semantic_vad", ...(asleep ? { create_response: false } : {}) };
+  const format = compressed === null ? {} : { format: { type: compressed ? "audio/opus" : "audio/pcm", rate: WIRE_RATE } };
   const likely = languages.length ? { languages: languages.slice(0, MOST_LANGUAGES) } : {};
   return {
     type: "session.update",
@@ -154,10 +160,11 @@ export function sessionUpdate(
       output_modalities: speakReplies && canPlay ? ["audio"] : ["text"],
       audio: {
         input: {
+          ...format,
           transcription: language ? { language } : likely,
           turn_detection: handsFree ? listening : null,
         },
-        output: voice ? { voice } : {},
+        output: { ...format, ...(voice ? { voice } : {}) },
       },
     },
   };

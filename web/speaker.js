@@ -1,7 +1,9 @@
 // @ts-check
 /** The loudspeaker: the page's AudioContext and its playback worklet. */
 
-import { WIRE_RATE } from "./protocol.js";
+import { createOpusDecoder } from "./opus-codec.js";
+import { BadEvent, WIRE_RATE } from "./protocol.js";
+import { loadWorklet } from "./worklet.js";
 
 const DUCKED = 0.2;
 const STOP_TIMEOUT_MS = 250;
@@ -14,8 +16,9 @@ const STOP_TIMEOUT_MS = 250;
  * @param {(level: number) => void} ports.onLevel loudness, `playing` and `position` have changed
  * @param {(state: string) => void} [ports.onState] the context runs, or was stopped: by a call, a lock
  *   of the screen ("interrupted", iOS) or the browser ("suspended")
+ * @param {(error: unknown) => void} [ports.onUndecoded] the browser cannot read Opus after all
  */
-export function createSpeaker({ onPlayed, onLevel, onState }) {
+export function createSpeaker({ onPlayed, onLevel, onState, onUndecoded }) {
   /** @type {AudioContext | null} */
   let context = null;
   /** @type {Promise<AudioContext> | null} */
@@ -35,33 +38,44 @@ export function createSpeaker({ onPlayed, onLevel, onState }) {
   let position = null;
   let sink = "";
   let counters = { underruns: 0, overflow: 0, peak: 0, targetMs: 0 };
+  const decoder = createOpusDecoder({ onSamples: give, onFail: (error) => onUndecoded?.(error) });
 
   async function start() {
-    context = openContext();
+    const opened = openContext();
+    context = opened;
     // Called inside the gesture, before anything is awaited.
-    const resumed = context.resume();
-    const opened = context;
+    const resumed = opened.resume();
     opened.addEventListener("statechange", () => onState?.(opened.state));
     void applySink();
-    await context.audioWorklet.addModule(new URL("./worklets/playback.js", import.meta.url));
-    node = new AudioWorkletNode(context, "playback", {
+    try {
+      // That of the microphone too: a context in which one was missing cannot load it later.
+      await Promise.all([loadWorklet(opened, "playback"), loadWorklet(opened, "capture")]);
+    } catch (error) {
+      context = null;
+      void opened.close();
+      throw error;
+    }
+    node = new AudioWorkletNode(opened, "playback", {
       numberOfInputs: 0,
       outputChannelCount: [1],
     });
     node.port.onmessage = ({ data }) => receive(data);
-    node.connect(context.destination);
+    node.connect(opened.destination);
     for (const { message, transfer } of waiting.splice(0)) node.port.postMessage(message, transfer);
     await resumed;
-    return context;
+    return opened;
   }
 
-  /** Where the sound comes out, in browsers that let a page say so. */
+  /** Where the sound comes out, in browsers that let a page say so; the system's choice if it is gone. */
   async function applySink() {
-    const settable = /** @type {{ setSinkId?: (id: string) => Promise<void> } | null} */ (
+    const settable = /** @type {{ setSinkId?: (id: string) => Promise<void>, sinkId?: string } | null} */ (
       /** @type {unknown} */ (context)
     );
+    const devices = sink ? await navigator.mediaDevices.enumerateDevices() : [];
+    const found = devices.some(({ kind, deviceId }) => kind === "audiooutput" && deviceId === sink);
+    const wanted = found ? sink : "";
     try {
-      await settable?.setSinkId?.(sink);
+      if (settable && settable.sinkId !== wanted) await settable.setSinkId?.(wanted);
     } catch (error) {
       console.info("the loudspeaker could not be changed", error);
     }
@@ -91,6 +105,17 @@ export function createSpeaker({ onPlayed, onLevel, onState }) {
     if (node) node.port.postMessage(message, transfer);
     else waiting.push({ message, transfer });
   }
+
+  /**
+   * @param {string} itemId
+   * @param {Int16Array<ArrayBuffer>} samples of its own
+   */
+  function give(itemId, samples) {
+    post({ type: "push", key: itemId, samples }, [samples.buffer]);
+  }
+
+  // One that was unplugged may be plugged in again.
+  navigator.mediaDevices?.addEventListener("devicechange", () => sink && void applySink());
 
   return {
     /** A reply is audible. */
@@ -129,7 +154,10 @@ export function createSpeaker({ onPlayed, onLevel, onState }) {
       return counters;
     },
 
-    /** Start or wake the sound; call inside a user's gesture. */
+    /**
+     * Start or wake the sound; call inside a user's gesture. Where the server cannot be reached it fails
+     * after a while, and works at the next call.
+     */
     unlock() {
       if (context && context.state !== "running") void context.resume();
       ready ??= start().catch((error) => {
@@ -141,18 +169,23 @@ export function createSpeaker({ onPlayed, onLevel, onState }) {
 
     /**
      * @param {string} itemId
-     * @param {Int16Array} samples
+     * @param {Int16Array | Uint8Array} sound samples, or a piece of Opus
      */
-    push(itemId, samples) {
+    push(itemId, sound) {
       open.add(itemId);
       // The frame is a view into a whole message: the worklet gets samples of their own.
-      const own = samples.slice();
-      post({ type: "push", key: itemId, samples: own }, [own.buffer]);
+      if (sound instanceof Int16Array) return void decoder.after(() => give(itemId, sound.slice()));
+      try {
+        decoder.decode(itemId, sound);
+      } catch (error) {
+        if (!(error instanceof BadEvent)) throw error;
+        console.warn(error.message);
+      }
     },
 
     /** @param {string} [itemId] without one: whatever is there is all there will be */
     finish(itemId) {
-      post({ type: "finish", key: itemId });
+      void decoder.after(() => post({ type: "finish", key: itemId }));
     },
 
     /** @param {boolean} on play softly while someone may be talking */
@@ -169,6 +202,7 @@ export function createSpeaker({ onPlayed, onLevel, onState }) {
       open.clear();
       position = null;
       waiting = [];
+      decoder.reset();
       if (!node) return first === undefined ? null : { itemId: first, ms: 0 };
       const answer = new Promise((/** @type {(p: { key: string, ms: number } | null) => void} */ resolve) => {
         stops.push(resolve);

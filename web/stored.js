@@ -1,7 +1,9 @@
 // @ts-check
 /** Items of a conversation that is kept: what is stored, and what is on the screen, brought together. Pure. */
 
-/** @typedef {import("./conversation.js").Item} Item */
+import { mergeCalls } from "./calls.js";
+
+/** @typedef {import("./items.js").Item} Item */
 
 /** The message that an item of a session becomes. @param {string} id */
 export function messageId(id) {
@@ -34,7 +36,9 @@ export function unknown(known, items) {
  */
 export function put(items, item) {
   const index = items.findIndex(({ id }) => id === item.id);
-  return index < 0 ? [...items, item] : items.with(index, item);
+  const known = items[index];
+  if (!known) return [...items, item];
+  return items.with(index, { ...item, calls: mergeCalls(known.calls, item.calls) });
 }
 
 /**
@@ -48,10 +52,12 @@ export function note(items, stored) {
   return items.map((item) => {
     const found = told.get(messageId(item.id));
     if (!found || !item.final || !found.stored) return item;
-    const { versions, files, created, trouble } = found;
+    const { versions, files, created, trouble, recorded } = found;
+    const calls = mergeCalls(item.calls, found.calls);
     // Of what was heard only the beginning may be stored yet.
     const html = found.text === item.text ? found.html : item.html;
-    if (item.stored && item.html === html && `${item.versions}` === `${versions}`) return item;
-    return { ...item, stored: true, versions, files, created, trouble, html };
+    const same = `${item.versions}` === `${versions}` && JSON.stringify(item.calls) === JSON.stringify(calls);
+    if (item.stored && item.html === html && item.recorded === recorded && same) return item;
+    return { ...item, stored: true, versions, files, calls, recorded, created, trouble, html };
   });
 }

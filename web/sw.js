@@ -9,6 +9,8 @@ const STORE = "vivavoce.shell";
 const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
 /** The page's files: what lies at the top or in one of these folders. */
 const FILES = /^\/(?:(?:kiosk|styles|words|worklets|icons)\/)?[^/]*$/;
+/** A document is kept in the language it last came in; it is the page's file all the same. */
+const HOW = { ignoreVary: true };
 const NEVER = /^\/(?:health|ready|metrics|openapi\.json|sw\.js)$/;
 
 worker.addEventListener("install", () => void worker.skipWaiting());
@@ -28,27 +30,29 @@ worker.addEventListener("message", (event) => {
 async function keep(urls) {
   const store = await caches.open(STORE);
   for (const { pathname } of urls) {
-    if (!(await store.match(pathname))) await store.add(pathname).catch(() => undefined);
+    if (!(await store.match(pathname, HOW))) await store.add(pathname).catch(() => undefined);
   }
 }
 
 worker.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
-  if (event.request.method === "GET" && isOurs(url)) event.respondWith(answer(event.request, url.pathname));
+  if (event.request.method === "GET" && isOurs(url)) event.respondWith(answer(event, url.pathname));
 });
 
 /**
- * @param {Request} request
+ * @param {FetchEvent} event
  * @param {string} path
  */
-async function answer(request, path) {
+async function answer(event, path) {
   const store = await caches.open(STORE);
   try {
-    const response = await fetch(request);
-    if (response.ok && response.type === "basic") await store.put(path, response.clone());
+    const response = await fetch(event.request);
+    // Nobody waits for what is written; what breaks off on its way is not kept.
+    if (response.ok && response.type === "basic")
+      event.waitUntil(store.put(path, response.clone()).catch(() => undefined));
     return response;
   } catch (error) {
-    const kept = await store.match(path);
+    const kept = await store.match(path, HOW);
     if (kept) return kept;
     throw error;
   }

@@ -1,14 +1,16 @@
 // @ts-check
 /** The turns of the conversation in the document, and what can be done with each. */
 
+import { showCalls } from "./calls-view.js";
+import { nameOf } from "./calls.js";
 import { heardLength } from "./heard.js";
-import { icon } from "./icons.js";
 import { showHtml } from "./markup.js";
 import { explain, formatDay, formatTime, message } from "./messages.js";
 import { drawSpoken, span } from "./spoken.js";
 import { messageId } from "./stored.js";
+import { button, plainButton, showFiles, timingsOf } from "./turn-parts.js";
 
-/** @typedef {import("./conversation.js").Item} Item */
+/** @typedef {import("./items.js").Item} Item */
 /** @typedef {import("./messages.js").MessageKey} MessageKey */
 /** @typedef {{ itemId: string, ms: number } | null} Position */
 
@@ -21,12 +23,10 @@ import { messageId } from "./stored.js";
  * @property {(id: string, version: string) => void} [choose] show another version
  * @property {(id: string) => void} [compare] show all versions side by side
  * @property {(id: string) => void} [branch] go on from here in another conversation
+ * @property {(id: string, call: string, word: import("./calls-view.js").Word) => Promise<boolean> | undefined} [decide] whether a tool may be called
  * @property {(id: string) => void} [retry] send once more what was not sent
  * @property {(id: string) => void} [takeBack] put it into the box again
  */
-
-/** The order in which a turn's timings are told. @type {readonly string[]} */
-const STAGES = ["voice_to_voice", "vad", "turn", "stt", "llm_first_token", "llm", "tts"];
 
 /**
  * @param {{ log: HTMLElement, scroller: HTMLElement, announcer: HTMLElement }} elements
@@ -72,6 +72,10 @@ export function createTurns({ log, scroller, announcer }, acts) {
       if (announce && item.role === "assistant" && item.final && before && !before.item.final) {
         announcer.textContent = item.text;
       }
+      const question = item.calls.find(({ state }) => state === "asked");
+      if (question && before?.item.calls !== item.calls) {
+        announcer.textContent = message("call.question", { name: nameOf(question.name) });
+      }
       drawn.set(item.id, { item, node, heard, known, last });
     });
     if (older > 0) scroller.scrollTop += scroller.scrollHeight - height;
@@ -94,6 +98,7 @@ export function createTurns({ log, scroller, announcer }, acts) {
     node.dataset["pending"] = String(!item.final);
     if (item.failed) node.dataset["failed"] = "true";
     showFiles(node, item.files);
+    showCalls(node, item.calls, (call, word) => acts.decide?.(item.id, call, word));
     if (node.querySelector(".rewrite")) return;
     const rich = item.html !== "" && heard < 0 && !item.interrupted;
     const text = bodyOf(node, rich ? "div" : "p");
@@ -139,7 +144,7 @@ export function createTurns({ log, scroller, announcer }, acts) {
     row.role = "group";
     row.ariaLabel = message("turn.actions");
     row.append(button("turn.copy", "copy", () => acts.copy(item.text)));
-    if (known && item.spoken) {
+    if ((known && item.spoken) || item.recorded) {
       row.append(button("turn.replay", "replay", () => acts.replay(item.id)));
     }
     if (known && item.role === "user") {
@@ -296,79 +301,4 @@ function bodyOf(node, kind) {
   if (found) found.replaceWith(body);
   else node.append(body);
   return body;
-}
-
-/**
- * What was sent with a turn: pictures as they are, the rest by name.
- * @param {HTMLElement} node
- * @param {Item["files"]} files
- */
-function showFiles(node, files) {
-  if (files.length === 0 || node.querySelector(".files")) return;
-  const list = document.createElement("ul");
-  list.className = "files";
-  for (const file of files) {
-    const link = document.createElement("a");
-    link.href = `/api/v1/attachments/${file.id}/content`;
-    link.download = file.name;
-    if (file.media_type.startsWith("image/")) {
-      const picture = document.createElement("img");
-      picture.src = link.href;
-      picture.alt = file.name;
-      picture.loading = "lazy";
-      link.append(picture);
-    } else link.textContent = file.name;
-    const line = document.createElement("li");
-    line.append(link);
-    list.append(line);
-  }
-  node.querySelector(".who")?.after(list);
-}
-
-/** @param {Readonly<Record<string, number>>} timings */
-function timingsOf(timings) {
-  const details = document.createElement("details");
-  const summary = document.createElement("summary");
-  summary.ariaLabel = summary.title = message("turn.timings");
-  summary.append(icon("clock"));
-  const list = document.createElement("dl");
-  list.className = "timings";
-  for (const stage of STAGES) {
-    const ms = timings[stage];
-    if (ms === undefined) continue;
-    const name = document.createElement("dt");
-    name.textContent = message(/** @type {MessageKey} */ (`timing.${stage}`));
-    const value = document.createElement("dd");
-    value.textContent = message("timing.value", { ms: Math.round(ms) });
-    list.append(name, value);
-  }
-  details.append(summary, list);
-  return details;
-}
-
-/**
- * @param {MessageKey} key
- * @param {import("./icons.js").IconName} name
- * @param {() => void} act
- */
-function button(key, name, act) {
-  const node = document.createElement("button");
-  node.type = "button";
-  node.dataset["act"] = name;
-  node.ariaLabel = node.title = message(key);
-  node.append(icon(name));
-  node.addEventListener("click", act);
-  return node;
-}
-
-/**
- * @param {MessageKey} key
- * @param {"button" | "submit"} type
- */
-function plainButton(key, type) {
-  const node = document.createElement("button");
-  node.type = type;
-  node.className = "plain";
-  node.textContent = message(key);
-  return node;
 }

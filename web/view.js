@@ -71,13 +71,13 @@ const PLACES = {
   "data-message-placeholder": "placeholder",
 };
 
-/** Put the catalogue's words where the page asks for them. */
+/** Put the catalogue's words where the page asks for them. Those the server has put there stay. */
 export function fillMessages() {
   for (const [place, attribute] of Object.entries(PLACES)) {
     for (const found of document.querySelectorAll(`[${place}]`)) {
       const text = message(/** @type {MessageKey} */ (found.getAttribute(place)));
-      if (attribute) found.setAttribute(attribute, text);
-      else found.textContent = text;
+      if (!attribute && found.textContent !== text) found.textContent = text;
+      else if (attribute && found.getAttribute(attribute) !== text) found.setAttribute(attribute, text);
     }
   }
 }

@@ -11,8 +11,12 @@ export function registerWorker() {
       .register("/sw.js")
       .then(() => navigator.serviceWorker.ready)
       .then(({ active }) => {
-        const files = performance.getEntriesByType("resource").map(({ name }) => name);
-        active?.postMessage({ type: "keep", urls: [location.href, ...files] });
+        /** @param {string[]} urls */
+        const keep = (urls) => active?.postMessage({ type: "keep", urls });
+        keep([location.origin + location.pathname]);
+        // Also what comes later, or is on its way while the worker takes over and passes it by.
+        const watch = new PerformanceObserver((list) => keep(list.getEntries().map(({ name }) => name)));
+        watch.observe({ type: "resource", buffered: true });
       })
       .catch((error) => console.info("the page is not kept for when the server is away", error));
   }

@@ -16,6 +16,8 @@ import numpy as np
 import soundfile
 from playwright.sync_api import Browser, Page, Playwright, WebSocket
 
+from voice import opus
+
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
     "--no-sandbox",
@@ -27,6 +29,8 @@ QUIET = (
 GRANTED = "--use-fake-ui-for-media-stream"
 RATE = 24_000
 FRAME_HEADER = 8
+KINDS = {1: "pcm", 2: "pcm", 3: "opus", 4: "opus"}
+"""Of frames, by their first byte."""
 PATIENCE = 60
 """Seconds until a test gives up on what should have happened; it says nothing about speed."""
 
@@ -73,6 +77,14 @@ def open_chromium(
         browser.close()
 
 
+def measure(frame: bytes) -> dict[str, Any]:
+    """How a frame's audio is encoded, how long it lasts, and how much of the line it takes."""
+    kind = KINDS[frame[0]]
+    payload = frame[FRAME_HEADER:]
+    samples = opus.unpack(payload).samples if kind == "opus" else len(payload) // 2
+    return {"kind": kind, "seconds": samples / RATE, "bytes": len(frame)}
+
+
 @dataclass
 class Visit:
     """The page in a tab of its own, with everything that went over its wire."""
@@ -83,7 +95,7 @@ class Visit:
     """Errors and warnings in the console, uncaught exceptions, CSP violations."""
     sent: list[dict[str, Any]] = field(default_factory=list)
     received: list[dict[str, Any]] = field(default_factory=list)
-    """Events in order; a frame of audio is `{"type": "audio", "seconds": ...}`."""
+    """Events in order; a frame of audio is `{"type": "audio", "kind", "seconds", "bytes"}`."""
     log: list[str] = field(default_factory=list)
 
     @property
@@ -179,8 +191,7 @@ class Visit:
 
     def _record(self, arrow: str, events: list[dict[str, Any]], payload: str | bytes) -> None:
         if isinstance(payload, bytes):
-            seconds = (len(payload) - FRAME_HEADER) / 2 / RATE
-            event: dict[str, Any] = {"type": "audio", "seconds": seconds}
+            event: dict[str, Any] = {"type": "audio", **measure(payload)}
         else:
             event = json.loads(payload)
         if not (event["type"] == "audio" and events and events[-1]["type"] == "audio"):

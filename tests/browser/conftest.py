@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 from bench.serving import Server, free_port, start_server, stop_server
 from tests.browser.chromium import open_chromium, write_timeline
 from tests.conftest import Speak
+from voice.pins import hash_pin
 
 STORY = "Tell me a long story about a dragon."
 """Takes minutes to tell."""
@@ -22,6 +23,18 @@ CAPITAL = "What is the capital of France?"
 
 STEADY = {"VIVAVOCE_LLM_TEMPERATURE": "0"}
 """The same answer to the same words, so that a story asked for is a long one every time."""
+
+PIN = "2718"
+OPERATOR = {
+    "VIVAVOCE_KIOSK_TITLE": "Ask the garden",
+    "VIVAVOCE_KIOSK_GREETING": "Trees, tickets, opening hours.",
+    "VIVAVOCE_KIOSK_PROMPT": "You are the voice of a garden. Answer in one short sentence.",
+    "VIVAVOCE_KIOSK_VOICE": "bm_george",
+    "VIVAVOCE_KIOSK_LANGUAGES": '["en"]',
+    "VIVAVOCE_KIOSK_IDLE_SECONDS": "6",
+    "VIVAVOCE_KIOSK_THEME": "dark",
+}
+"""What the operator of the kiosk has set."""
 
 
 @dataclass
@@ -50,7 +63,12 @@ class House:
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("house")
     # What the pages keep is kept in this folder, and not among what the machine's owner has.
-    own = {**STEADY, "VIVAVOCE_STORAGE_URL": f"sqlite:///{folder}/kept.db"}
+    own = {
+        **STEADY,
+        **OPERATOR,
+        "VIVAVOCE_KIOSK_PIN_HASH": hash_pin(PIN),
+        "VIVAVOCE_STORAGE_URL": f"sqlite:///{folder}/kept.db",
+    }
     running = House(folder, start_server(folder / "log", port=free_port(), **own), own)
     yield running
     stop_server(running.server)
@@ -67,9 +85,7 @@ class Clips:
     name_seconds: float
     """How long NAME takes in it, with the silence before the next."""
     free: Path
-    """For hands-free: STORY, and 18 s later NAME."""
-    nodding: Path
-    """STORY, and "I see" twice over the answer."""
+    """For hands-free: STORY, "I see" twice over the answer, and 20 s after STORY, NAME."""
     capital: Path
     capital_seconds: float
     silence: Path
@@ -81,13 +97,15 @@ def clips(speak: Speak, tmp_path_factory: pytest.TempPathFactory) -> Clips:
     story = speak(STORY, before=0.5, after=0.4)
     name = speak(NAME, before=0.3, after=0.7)
     nod = speak("I see.", before=0.1, after=0.1)
+    nod_seconds = soundfile.info(nod).duration
     capital = speak(CAPITAL, before=0.5, after=0.4)
     return Clips(
         pressed=write_timeline(folder / "pressed.wav", story, 3.0, *([name] * 60)),
         story_seconds=soundfile.info(story).duration,
         name_seconds=soundfile.info(name).duration,
-        free=write_timeline(folder / "free.wav", 1.0, story, 18.0, name),
-        nodding=write_timeline(folder / "nodding.wav", 1.0, story, 9.0, nod, 3.0, nod, 20.0),
+        free=write_timeline(
+            folder / "free.wav", 1.0, story, 9.0, nod, 3.0, nod, 20.0 - 12.0 - 2 * nod_seconds, name
+        ),
         capital=capital,
         capital_seconds=soundfile.info(capital).duration,
         silence=write_timeline(folder / "silence.wav", 5.0),

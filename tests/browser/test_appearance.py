@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from posixpath import dirname, join, normpath
 from typing import Any
 
 import pytest
+import uvicorn
 from playwright.sync_api import Browser
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
+from bench.serving import free_port
 from tests.browser.chromium import Visit, visit_page
 from tests.browser.conftest import House
 from tests.browser.test_controls import add_axe, assert_open_to_all
+from tests.browser.test_kiosk import Kiosk
+from voice.catalogue import read_words
+from voice.page import Page
+from voice.sections import KioskSettings
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.timeout(400)]
 
@@ -23,14 +34,11 @@ LIGHTEST = 150_000
 
 LOOKS = [
     ("en", "light", ""),
-    ("en", "dark", ""),
-    ("en", "light", "more"),
-    ("en", "dark", "more"),
-    ("de", "light", ""),
-    ("fr", "dark", ""),
-    ("es", "light", "more"),
-    ("ja", "dark", ""),
-    ("ar", "light", ""),
+    ("de", "dark", ""),
+    ("fr", "light", "more"),
+    ("es", "dark", "more"),
+    ("ja", "light", ""),
+    ("ar", "dark", ""),
 ]
 
 
@@ -73,7 +81,7 @@ def test_the_layout_is_mirrored_where_the_language_is(house: House, silent: Brow
 def test_the_language_is_the_browsers_until_one_is_chosen(house: House, silent: Browser) -> None:
     with visit_page(silent, house.url, locale="de-AT") as visit:
         page = visit.page
-        assert page.locator("#phase").inner_text() == "Bereit"
+        visit.until("German", lambda: page.locator("#phase").inner_text() == "Bereit")
         visit.write("Hallo")
         visit.until("it is shown", lambda: visit.turns)
         page.keyboard.press("Escape")
@@ -85,7 +93,7 @@ def test_the_language_is_the_browsers_until_one_is_chosen(house: House, silent: 
         page.reload()
         visit.until_running()
         visit.until_state("ready")
-        assert page.locator("#phase").inner_text() == "Prêt"
+        visit.until("French", lambda: page.locator("#phase").inner_text() == "Prêt")
 
 
 @pytest.mark.parametrize("width", [320, 390, 820, 1280, 2560])
@@ -139,10 +147,57 @@ def test_the_page_names_beforehand_every_module_it_needs(page: str, script: str)
         text = (WEB / name).read_text()
         found = re.findall(r'^(?:import|\} from|.*\bfrom) "(\.[^"]+)";$', text, re.MULTILINE)
         waiting += [normpath(join(dirname(name), each)) for each in found]
-    named = re.findall(r'rel="modulepreload" href="([^"]+)"', (WEB / page).read_text())
-    assert {normpath(join(dirname(page), each)) for each in named} == needed - {script}
+    named = re.findall(
+        r'rel="modulepreload" fetchpriority="low" href="/?([^"]+)"', (WEB / page).read_text()
+    )
+    assert len(named) == len(set(named))
+    assert set(named) == needed - {script}
 
 
+SHIFTS = """
+window.shifts = [];
+new PerformanceObserver((list) => {
+  for (const { value, sources } of list.getEntries()) {
+    shifts.push([value, ...sources.map(({ node }) => node?.id || node?.outerHTML?.slice(0, 80))]);
+  }
+}).observe({ type: "layout-shift", buffered: true });
+"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_moves_while_the_page_comes_alive(
+    house: House, silent: Browser, width: int
+) -> None:
+    """What the document shows stays where it is when the server has greeted and the list came."""
+    how: Any = {"viewport": {"width": width, "height": 800}, "locale": "ja"}
+    with visit_page(silent, house.url, script=SHIFTS, **how) as visit:
+        visit.page.locator("#attach").wait_for()
+        if width > 1000:
+            visit.page.locator("#library-list").locator("p, li").first.wait_for()
+        assert_stood_still(visit)
+    with silent.new_context(**how) as inside:
+        kiosk = Kiosk(inside.new_page())
+        kiosk.page.add_init_script(SHIFTS)
+        kiosk.page.goto(f"{house.url}/kiosk")
+        kiosk.until_running()
+        kiosk.until("it is greeted", lambda: kiosk.fact("phase") in ("ready", "listening"))
+        assert_stood_still(kiosk)
+
+
+def assert_stood_still(visit: Visit) -> None:
+    shifts = visit.page.evaluate("shifts")
+    assert sum(shift[0] for shift in shifts) < 0.01, shifts
+
+
+def test_the_server_reads_the_words_as_the_page_does(house: House, silent: Browser) -> None:
+    with visit_page(silent, house.url) as visit:
+        for path in sorted(WEB.glob("words/*.js")):
+            script = "async name => (await import(`/words/${name}`)).default"
+            assert read_words(path.read_text()) == visit.page.evaluate(script, path.name)
+
+
+KEPT = "caches.open('vivavoce.shell').then((store) => store.keys()).then((them) => them.length)"
+ASK = "fetch('{}').then(() => 'something', () => 'nothing')"
 MISSING = """async () => {
   const kept = (await (await caches.open("vivavoce.shell")).keys()).map((it) => it.url);
   const files = performance.getEntriesByType("resource").map((it) => it.name);
@@ -150,20 +205,44 @@ MISSING = """async () => {
 }"""
 
 
-def test_the_page_is_there_when_the_server_is_not(house: House, silent: Browser) -> None:
-    with visit_page(silent, house.url, quiet=False) as visit:
-        page = visit.page
-        visit.until("the page is kept", lambda: page.evaluate(MISSING) == [])
-        house.kill()
-        try:
+@contextmanager
+def serve_files(port: int) -> Iterator[None]:
+    """A server that has the page's files, and nothing else."""
+    app = Starlette(routes=[Mount("/", Page(WEB, KioskSettings()))])
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="off"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        server.force_exit = True
+        thread.join()
+
+
+def test_the_page_is_there_when_the_server_is_not(silent: Browser) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with ExitStack() as serving:
+        serving.enter_context(serve_files(port))
+        with visit_page(silent, url, quiet=False, state="offline") as visit:
+            page = visit.page
+            page.keyboard.press("Control+k")
+            page.get_by_role("combobox").wait_for()
+            visit.until("the page is kept", lambda: page.evaluate(MISSING) == [])
+            assert page.evaluate(KEPT) > 30
+
+            serving.close()
+            assert page.evaluate(ASK.format("/sw.js")) == "nothing", "the server is away"
             page.reload()
             visit.until_running()
-            visit.until_state("offline")
-            assert page.locator("#phase").inner_text() == "Not connected"
-            answer = page.evaluate("fetch('/v1/voices').then(() => 'kept', () => 'nothing')")
-            assert answer == "nothing", "only files are kept"
-        finally:
-            house.start_again()
-        page.reload()
-        visit.until_running()
-        visit.until_state("ready")
+            shown = page.locator("#phase")
+            visit.until("it says so", lambda: shown.inner_text() == "Not connected")
+            assert page.evaluate(ASK.format("/v1/voices")) == "nothing", "only files are kept"
+            page.keyboard.press("Control+k")
+            page.get_by_role("combobox").wait_for()
+
+            serving.enter_context(serve_files(port))
+            visit.until("a server", lambda: page.evaluate(ASK.format("/sw.js")) == "something")
+            page.reload()
+            visit.until_running()

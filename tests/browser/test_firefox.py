@@ -10,7 +10,7 @@ from importlib.resources import files
 
 import pytest
 
-from tests.browser.conftest import CAPITAL, House
+from tests.browser.conftest import CAPITAL, OPERATOR, House
 from tests.browser.firefox import Firefox, open_firefox
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.timeout(400)]
@@ -58,6 +58,6 @@ def test_the_page_answers_in_writing(house: House, firefox: Firefox) -> None:
 def test_the_kiosk_invites(house: House, firefox: Firefox) -> None:
     firefox.visit(f"{house.url}/kiosk")
     title = "document.querySelector('#title')?.textContent"
-    firefox.until("its words", lambda: firefox.evaluate(title) == "Ask me anything")
+    firefox.until("its words", lambda: firefox.evaluate(title) == OPERATOR["VIVAVOCE_KIOSK_TITLE"])
     assert_open_to_all(firefox)
     assert firefox.complaints == []

@@ -72,6 +72,11 @@ def test_the_page_asks_for_a_key_once(locked: Server, keys: Keys, silent: Browse
         visit.until_state("ready")
         assert not visit.page.get_by_label("Key").is_visible()
         assert visit.page.locator("#sign-in-key").input_value() == ""
+        # The key is good for talking, not for keeping what was said; the page says so.
+        visit.until("it says so", lambda: visit.notice.startswith("This key may not keep"))
+        assert not visit.page.locator("#open-library").is_visible()
+        assert not visit.page.locator("#library").is_visible()
+        assert not visit.page.locator("#attach").is_visible()
         visit.write(CAPITAL)
         visit.until_heard(1, 0.3)
         visit.until("voices", lambda: visit.page.locator("#voice option").count() > 1)

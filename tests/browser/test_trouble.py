@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Playwright
 
 from tests.browser.chromium import Visit, open_chromium, visit_page
 from tests.browser.conftest import CAPITAL, STORY, Clips, House
+from tests.browser.test_kiosk import visit_kiosk
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.timeout(600)]
 
@@ -47,9 +48,14 @@ def assert_typing_remains(visit: Visit, words: str) -> None:
     assert visit.fact("peak") > 0.05
 
 
-def test_page_comes_back_after_the_server_was_killed(house: House, silent: Browser) -> None:
+def test_page_and_kiosk_come_back_after_the_server_was_killed(
+    house: House, silent: Browser
+) -> None:
     # A refused connection is an error in the console, and rightly so.
-    with visit_page(silent, house.url, quiet=False) as visit:
+    with (
+        visit_page(silent, house.url, quiet=False) as visit,
+        visit_kiosk(silent, house.url) as kiosk,
+    ):
         visit.write(STORY)
         visit.until_heard(1, 0.5)
         house.kill()
@@ -61,6 +67,8 @@ def test_page_comes_back_after_the_server_was_killed(house: House, silent: Brows
             visit.write(CAPITAL)
             waiting = visit.page.locator("#log .user .mark")
             assert waiting.inner_text() == "waiting to be sent"
+            kiosk.until_state("away")
+            assert kiosk.page.locator("#title").inner_text() == "Back in a moment"
         finally:
             house.start_again()
         visit.until("all is well", lambda: visit.notice == "")
@@ -70,3 +78,8 @@ def test_page_comes_back_after_the_server_was_killed(house: House, silent: Brows
         # The session is another one, and goes on with the conversation that is kept.
         assert len(visit.events("session.created")) == 2
         assert "no longer remembers" not in visit.page.locator("#log").inner_text()
+
+        kiosk.until_state("attract")
+        kiosk.until("it listens", lambda: kiosk.fact("phase") == "listening")
+        heard = kiosk.spoken_seconds
+        kiosk.until("the microphone is heard", lambda: kiosk.spoken_seconds > heard + 0.5)

@@ -141,12 +141,12 @@ def test_what_the_server_has_rendered_is_shown_and_nothing_runs(
         "<pre><code><span class='k'>def</span> f(): pass</code></pre>"
     )
     with visit_page(silent, house.url, script=KEEP_LINE, quiet=False) as visit:
-        visit.page.get_by_label("Speak replies").uncheck()
+        rendered = "conversation.item.rendered"
         visit.write(CAPITAL)
-        visit.until_final(1)
-        visit.until("the item is done", lambda: visit.events("response.output_item.done"))
+        until_played(visit, 1)
+        visit.until("the server's own", lambda: visit.events(rendered))
         item = visit.events("response.output_item.done")[0]["item"]["id"]
-        event = {"type": "conversation.item.rendered", "item_id": item, "html": html}
+        event = {"type": rendered, "item_id": item, "html": html}
         visit.page.evaluate("text => line.onmessage({ data: text })", json.dumps(event))
         rich = visit.page.locator("#log .rich")
         assert rich.locator("b").inner_text() == "this"

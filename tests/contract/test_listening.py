@@ -14,7 +14,7 @@ import soxr
 
 from tests.conftest import WEIGHTS, Speak
 from voice.audio import HEARD_RATE, Pcm
-from voice.engines import EngineOptions, Stt, TurnDetector, Vad, load_engine
+from voice.engines import EngineOptions, Stt, Transcript, TurnDetector, Vad, load_engine
 from voice.errors import ConfigError, VoiceError
 
 pytestmark = pytest.mark.models
@@ -160,6 +160,18 @@ async def test_more_than_a_window_is_heard_to_its_end(stt: Stt, speak: Speak) ->
     assert len(pcm) > 35 * HEARD_RATE
     heard = await stt.transcribe(pcm, language="en")
     assert jiwer.wer(PLAIN(" ".join(story)), PLAIN(heard.text)) <= 0.15
+
+
+async def test_what_was_understood_at_first_is_told_where_there_is_another_try(
+    stt: Stt, speak: Speak
+) -> None:
+    first: list[Transcript] = []
+    clear = hear(speak(SENTENCES[0]))
+    await stt.transcribe(clear, early=first.append)
+    assert first == []
+    heard = await stt.transcribe(clear + 6 * noise(len(clear) / HEARD_RATE), early=first.append)
+    assert heard.full_context
+    assert [told.full_context for told in first] == [False]
 
 
 async def test_bad_samples_and_unknown_languages(stt: Stt) -> None:

@@ -101,6 +101,7 @@ FAULTS: list[tuple[str, Callable[[Shape], Act], int, str, str, str]] = [
 ]
 
 
+@pytest.mark.slow  # in a quick run tests/chat/api/test_providers.py goes through all of them
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=list(SHAPES))
 @pytest.mark.parametrize(
     ("fault", "act", "requests", "text", "code", "message"), FAULTS, ids=[row[0] for row in FAULTS]

@@ -260,7 +260,13 @@ class _Stt:
         self._script, self._log = script, log
 
     async def transcribe(
-        self, pcm: Pcm, *, language: str | None = None, prefix: str = "", urgent: bool = True
+        self,
+        pcm: Pcm,
+        *,
+        language: str | None = None,
+        prefix: str = "",
+        urgent: bool = True,
+        early: object = None,
     ) -> Transcript:
         await asyncio.sleep(self._script._stt_seconds)
         if self._script._stt_fails:

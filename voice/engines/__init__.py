@@ -7,7 +7,7 @@ statically: its native library is loaded only when it is chosen.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -130,11 +130,18 @@ class Stt(Protocol):
     languages: frozenset[str]
 
     async def transcribe(
-        self, pcm: Pcm, *, language: Spoken = None, prefix: str = "", urgent: bool = True
+        self,
+        pcm: Pcm,
+        *,
+        language: Spoken = None,
+        prefix: str = "",
+        urgent: bool = True,
+        early: Callable[[Transcript], None] | None = None,
     ) -> Transcript:
         """Transcribe `pcm` (16 kHz). `language` is detected unless it is given; `prefix` is text
         already agreed on, which the transcript then starts with. What is not `urgent` waits for
-        all that is.
+        all that is. `early` is told, on the event loop, what was understood at first while the
+        recogniser has another try.
 
         Raises `Overloaded` when too much waits already, `EngineFailed` when the model fails.
         Cancelling the call before its work starts costs nothing.

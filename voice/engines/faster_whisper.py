@@ -7,8 +7,9 @@ the short window looks doubtful, a longer window is the second opinion.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -75,7 +76,13 @@ class FasterWhisper:
         self.languages: frozenset[str] = frozenset(model.supported_languages)
 
     async def transcribe(
-        self, pcm: Pcm, *, language: Spoken = None, prefix: str = "", urgent: bool = True
+        self,
+        pcm: Pcm,
+        *,
+        language: Spoken = None,
+        prefix: str = "",
+        urgent: bool = True,
+        early: Callable[[Transcript], None] | None = None,
     ) -> Transcript:
         """Transcribe `pcm`, shape `(n,)` at 16 kHz, as `voice.engines.Stt` says.
 
@@ -85,8 +92,14 @@ class FasterWhisper:
         `languages`.
         """
         self._check_language(language)
+        loop = asyncio.get_running_loop()
+
+        def tell(first: Transcript) -> None:
+            if early:
+                loop.call_soon_threadsafe(early, first)
+
         return await self._lane.run(
-            lambda: self.listen(pcm, language=language, prefix=prefix, again=urgent),
+            lambda: self.listen(pcm, language=language, prefix=prefix, again=urgent, early=tell),
             priority=0 if urgent else 1,
         )
 
@@ -143,9 +156,10 @@ class FasterWhisper:
         prefix: str = "",
         full: bool = False,
         again: bool = True,
+        early: Callable[[Transcript], object] | None = None,
     ) -> Transcript:
         """`transcribe` without the queue (blocking); `full` uses the 30 s window at once, `again`
-        allows it as the second opinion.
+        allows it as the second opinion. `early` is called on this thread.
         """
         pcm = np.clip(np.nan_to_num(pcm), -1.0, 1.0).astype(np.float32, copy=False)
         if len(pcm) < SHORTEST:
@@ -156,7 +170,8 @@ class FasterWhisper:
         try:
             heard: list[Transcript] = []
             for part in parts:
-                heard.append(self._hear(part, language, prefix, full, again=again))
+                told = early if len(parts) == 1 else None
+                heard.append(self._hear(part, language, prefix, full, again=again, early=told))
                 language = _settled(language, heard[-1])
         except (RuntimeError, ValueError) as error:
             raise EngineFailed("speech recognition failed") from error
@@ -171,6 +186,7 @@ class FasterWhisper:
         prompt: str = "",
         *,
         again: bool = True,
+        early: Callable[[Transcript], object] | None = None,
     ) -> Transcript:
         """Transcribe at most 28 s: from a short window, and `again` from a longer one if doubtful.
 
@@ -185,23 +201,15 @@ class FasterWhisper:
         if decode.looping and not full and not again:
             decode = replace(decode, text=prefix)
         elif decode.doubtful and not full and again and not decode.silent:
+            if early:
+                early(_transcript(decode, prefix, full=False))
             full = True
             whole = self._encoder.whole(pcm, SECOND if len(pcm) <= SECOND - MARGIN else WINDOW)
             spoken, _ = self._languages(whole, language, seconds)
             decode = better(decode, self._decode(whole, spoken, prefix, LAST_TOKEN, prompt))
         if other and not makes_sense(decode, seconds):
             decode = clearer(decode, self._decode(encoded, other, prefix, limit, prompt))
-        nothing = decode.silent or decode.drawn_out
-        text = once(decode.text) if decode.repeating and not prefix else decode.text
-        return Transcript(
-            text=prefix if nothing else text,
-            language=decode.language,
-            no_speech=decode.no_speech,
-            confidence=decode.confidence,
-            compression=decode.compression,
-            full_context=full,
-            unsure=decode.text if nothing and not decode.repeating else "",
-        )
+        return _transcript(decode, prefix, full=full)
 
     def _decode(
         self, encoded: Encoded, language: str, prefix: str, limit: int, prompt: str
@@ -250,6 +258,21 @@ class FasterWhisper:
         heard = {token.strip("<|>"): p for token, p in found}
         known = known or Languages()
         return choose(heard, known, seconds), alternative(heard, known, seconds)
+
+
+def _transcript(decode: Decode, prefix: str, *, full: bool) -> Transcript:
+    """What is to be told of a decode."""
+    nothing = decode.silent or decode.drawn_out
+    text = once(decode.text) if decode.repeating and not prefix else decode.text
+    return Transcript(
+        text=prefix if nothing else text,
+        language=decode.language,
+        no_speech=decode.no_speech,
+        confidence=decode.confidence,
+        compression=decode.compression,
+        full_context=full,
+        unsure=decode.text if nothing and not decode.repeating else "",
+    )
 
 
 def _settled(language: Spoken, heard: Transcript) -> Spoken:

@@ -120,7 +120,8 @@ def clearer(expected: Decode, other: Decode) -> Decode:
     least = CLEARLY[1]
     if not expected.silent:
         least = max(expected.confidence + CLEARLY[0], least)
-    return other if not other.silent and other.confidence > least else expected
+    usable = not other.silent and not other.looping
+    return other if usable and other.confidence > least else expected
 
 
 def better(first: Decode, second: Decode) -> Decode:

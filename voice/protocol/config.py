@@ -36,7 +36,7 @@ class SemanticVad(Struct, tag_field="type", tag="semantic_vad", kw_only=True, fr
 class AudioFormat(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """How audio is encoded on the wire."""
 
-    type: Literal["audio/pcm", "audio/pcmu", "audio/pcma"]
+    type: Literal["audio/pcm", "audio/pcmu", "audio/pcma", "audio/opus"]
     rate: int | None = None
 
 
@@ -290,11 +290,11 @@ def show(config: SessionConfig, session_id: str) -> dict[str, Any]:
 def show_format(audio: AudioFormat) -> dict[str, Any]:
     """The format as it appears on the wire; the rate of `audio/pcmu` and `audio/pcma` is fixed."""
     shown: dict[str, Any] = {"type": audio.type}
-    return {**shown, "rate": 24000} if audio.type == "audio/pcm" else shown
+    return {**shown, "rate": 24000} if audio.type in ("audio/pcm", "audio/opus") else shown
 
 
 def _check_format(audio: AudioFormat, param: str) -> AudioFormat:
-    rate = 24_000 if audio.type == "audio/pcm" else 8_000
+    rate = 24_000 if audio.type in ("audio/pcm", "audio/opus") else 8_000
     _check(audio.rate in (None, rate), f"{param}.rate", str(rate))
     return audio
 

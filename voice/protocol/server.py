@@ -277,9 +277,13 @@ class TextDone(_PartEvent, tag="response.output_text.done", frozen=True, kw_only
 
 
 class AudioDelta(_PartEvent, tag="response.output_audio.delta", frozen=True, kw_only=True):
-    """`delta` is PCM16 bytes here, base64 or a binary frame on the wire."""
+    """`delta` is PCM16 or G.711 bytes here, base64 or a binary frame on the wire."""
 
     delta: bytes
+
+
+class OpusDelta(AudioDelta, tag="response.output_audio.delta", frozen=True, kw_only=True):
+    """`delta` is a piece of Opus (`vivavoce.v1` only)."""
 
 
 class AudioDone(_PartEvent, tag="response.output_audio.done", frozen=True, kw_only=True):
@@ -393,7 +397,8 @@ def encode_json(event: ServerEvent) -> str:
 def encode_vivavoce(event: ServerEvent, turn: int) -> str | bytes:
     """Write an event for `vivavoce.v1`: audio becomes a binary frame, the rest JSON with `turn`."""
     if isinstance(event, AudioDelta):
-        return frames.encode(frames.REPLY, turn, event.delta)
+        kind = frames.REPLY_OPUS if isinstance(event, OpusDelta) else frames.REPLY
+        return frames.encode(kind, turn, event.delta)
     if isinstance(event, ResponseEvent) and event.turn is UNSET:
         event = msgspec.structs.replace(event, turn=turn)
     return encode_json(event)

@@ -3,6 +3,7 @@
 export default {
   "app.name": "Vivavoce",
   "app.skip": "Zum Textfeld springen",
+  "app.script": "Diese Seite braucht JavaScript.",
 
   "mode.label": "Wie du sprichst",
   "mode.hold": "Sprechtaste",
@@ -102,6 +103,7 @@ export default {
   "settings.noise": "Rauschen unterdrücken",
   "settings.gain": "Pegel automatisch",
   "settings.headset": "Headset-Taste spricht",
+  "settings.compress": "Ton komprimieren",
   "settings.level.microphone": "Pegel des Mikrofons",
   "settings.level.speaker": "Pegel des Lautsprechers",
   "settings.theme": "Farben",
@@ -198,6 +200,18 @@ export default {
   "versions.compare": "Fassungen vergleichen",
   "versions.branch": "Von hier in einem neuen Gespräch weiter",
   "versions.use": "Diese nehmen",
+
+  "call.list": "Werkzeuge",
+  "call.question": "Der Assistent möchte „{name}“ benutzen. Darf er das?",
+  "call.once": "Einmal erlauben",
+  "call.always": "Immer erlauben",
+  "call.no": "Diesmal nicht",
+  "call.never": "Nie",
+  "call.called": "wird benutzt …",
+  "call.done": "wurde benutzt",
+  "call.failed": "hat nicht geklappt",
+  "call.arguments": "Damit",
+  "call.output": "Ergebnis",
 
   "attach.add": "Dateien anhängen",
   "attach.list": "Angehängte Dateien",

@@ -6,6 +6,7 @@
 export default {
   "app.name": "Vivavoce",
   "app.skip": "Skip to the message box",
+  "app.script": "This page needs JavaScript.",
 
   "mode.label": "How you talk",
   "mode.hold": "Push to talk",
@@ -105,6 +106,7 @@ export default {
   "settings.noise": "Noise suppression",
   "settings.gain": "Automatic level",
   "settings.headset": "Headset button talks",
+  "settings.compress": "Compress sound",
   "settings.level.microphone": "Microphone level",
   "settings.level.speaker": "Loudspeaker level",
   "settings.theme": "Theme",
@@ -201,6 +203,18 @@ export default {
   "versions.compare": "Compare versions",
   "versions.branch": "Go on from here in a new conversation",
   "versions.use": "Use this one",
+
+  "call.list": "Tools",
+  "call.question": "The assistant would like to use “{name}”. May it?",
+  "call.once": "Allow once",
+  "call.always": "Always allow",
+  "call.no": "Not this time",
+  "call.never": "Never",
+  "call.called": "is being used…",
+  "call.done": "was used",
+  "call.failed": "did not work",
+  "call.arguments": "With",
+  "call.output": "Result",
 
   "attach.add": "Attach files",
   "attach.list": "Attached files",

@@ -3,6 +3,7 @@
 export default {
   "app.name": "Vivavoce",
   "app.skip": "Ir al cuadro de mensaje",
+  "app.script": "Esta página necesita JavaScript.",
 
   "mode.label": "Cómo hablas",
   "mode.hold": "Pulsar para hablar",
@@ -102,6 +103,7 @@ export default {
   "settings.noise": "Supresión de ruido",
   "settings.gain": "Nivel automático",
   "settings.headset": "Hablar con el botón de los auriculares",
+  "settings.compress": "Comprimir el sonido",
   "settings.level.microphone": "Nivel del micrófono",
   "settings.level.speaker": "Nivel del altavoz",
   "settings.theme": "Tema",
@@ -202,6 +204,18 @@ export default {
   "versions.compare": "Comparar versiones",
   "versions.branch": "Seguir desde aquí en otra conversación",
   "versions.use": "Usar esta",
+
+  "call.list": "Herramientas",
+  "call.question": "El asistente quiere usar «{name}». ¿Puede?",
+  "call.once": "Permitir una vez",
+  "call.always": "Permitir siempre",
+  "call.no": "Esta vez no",
+  "call.never": "Nunca",
+  "call.called": "en uso…",
+  "call.done": "se usó",
+  "call.failed": "no funcionó",
+  "call.arguments": "Con",
+  "call.output": "Resultado",
 
   "attach.add": "Adjuntar archivos",
   "attach.list": "Archivos adjuntos",

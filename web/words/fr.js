@@ -3,6 +3,7 @@
 export default {
   "app.name": "Vivavoce",
   "app.skip": "Aller au champ de message",
+  "app.script": "Cette page a besoin de JavaScript.",
 
   "mode.label": "Façon de parler",
   "mode.hold": "Appuyer pour parler",
@@ -102,6 +103,7 @@ export default {
   "settings.noise": "Réduction du bruit",
   "settings.gain": "Niveau automatique",
   "settings.headset": "Parler avec le bouton du casque",
+  "settings.compress": "Compresser le son",
   "settings.level.microphone": "Niveau du microphone",
   "settings.level.speaker": "Niveau du haut-parleur",
   "settings.theme": "Thème",
@@ -202,6 +204,18 @@ export default {
   "versions.compare": "Comparer les versions",
   "versions.branch": "Continuer d’ici dans une nouvelle conversation",
   "versions.use": "Prendre celle-ci",
+
+  "call.list": "Outils",
+  "call.question": "L’assistant voudrait utiliser « {name} ». Est-ce permis ?",
+  "call.once": "Autoriser une fois",
+  "call.always": "Toujours autoriser",
+  "call.no": "Pas cette fois",
+  "call.never": "Jamais",
+  "call.called": "en cours…",
+  "call.done": "utilisé",
+  "call.failed": "n’a pas fonctionné",
+  "call.arguments": "Avec",
+  "call.output": "Résultat",
 
   "attach.add": "Joindre des fichiers",
   "attach.list": "Fichiers joints",

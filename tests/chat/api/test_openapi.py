@@ -1,30 +1,21 @@
-"""The OpenAPI document and its page; and what happens when everything it allows is tried."""
+"""The OpenAPI document and its page. `tests/test_rest_openapi.py` tries everything it allows."""
 
 from __future__ import annotations
 
-import asyncio
 import re
-import threading
-from collections.abc import Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
-import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, settings
-from schemathesis.checks import load_all_checks, not_a_server_error
 from starlette.routing import Route
 
-from chat.api import Limits, routes
+from chat.api import routes
 from chat.api.endpoint import Endpoint
 from chat.api.errors import STATUS
 from chat.api.openapi import document
 from chat.api.table import OPERATIONS
-from tests.chat.api.desk import OWNER, Desk, desk
-
-load_all_checks()
+from tests.chat.api.desk import Desk
 
 ROOT = Path(__file__).parents[3]
 DOCS = (ROOT / "docs" / "chat-api.md").read_text()
@@ -118,70 +109,3 @@ async def test_the_page_needs_nothing_from_elsewhere(api: Desk) -> None:
         assert (await anybody.post("docs")).json()["code"] == "method_not_allowed"
         assert (await anybody.get("nowhere")).json()["code"] == "not_found"
         assert (await anybody.get("v1/tags")).status_code == 401
-
-
-@asynccontextmanager
-async def _small(folder: Path) -> Any:
-    limits = Limits(body_bytes=100_000, upload_bytes=1000, import_bytes=1000, heartbeat_seconds=0.1)
-    async with desk(folder, limits=limits) as api:
-        api.llm.words = ["Hi"]
-        ids = {"conversation": (await api.new(title="A"))["id"]}
-        said = await api.say(ids["conversation"])
-        ids["message"] = said["answer"]["id"]
-        file = await api.client.post("/attachments?name=a", content=b"text")
-        ids["attachment"] = file.json()["id"]
-        export = await api.client.post("/exports", json={"format": "json"})
-        ids |= {"job": export.json()["id"], "call": "call_1", "tool": "none"}
-        await api.work()
-        yield str(api.client.base_url).removesuffix("/api/v1/"), ids
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, str]]]:
-    """A server in a thread: its address, and ids of what is there."""
-    ready: list[tuple[str, dict[str, str]]] = []
-    started, ending = threading.Event(), asyncio.Event()
-    loops: list[asyncio.AbstractEventLoop] = []
-
-    async def serve() -> None:
-        loops.append(asyncio.get_running_loop())
-        async with _small(tmp_path_factory.mktemp("fuzz")) as small:
-            ready.append(small)
-            started.set()
-            await ending.wait()
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    assert started.wait(60)
-    yield ready[0]
-    loops[0].call_soon_threadsafe(ending.set)
-    thread.join(60)
-
-
-schema = schemathesis.openapi.from_dict(document(OPERATIONS)).exclude(path="/api/v1/events")
-TRIES = settings(
-    max_examples=6,
-    deadline=None,
-    phases=[Phase.explicit, Phase.generate],
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-@schema.parametrize()
-@TRIES
-def test_nothing_that_can_be_sent_makes_the_server_fail(
-    case: Any, running: tuple[str, dict[str, str]]
-) -> None:
-    url, ids = running
-    case.headers = {**(case.headers or {}), **OWNER}
-    case.call_and_validate(base_url=url, checks=[not_a_server_error], timeout=60)
-    # Random ids are never found: the same with what is there.
-    purges = case.operation.label.endswith(
-        ("/purge", "DELETE /api/v1/conversations/{conversation}")
-    )
-    if case.path_parameters and not purges:
-        case.path_parameters = {name: ids[name] for name in case.path_parameters}
-        case.call_and_validate(base_url=url, checks=[not_a_server_error], timeout=60)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,19 +12,12 @@ from chat.answerers import answerers_of
 from chat.providers.config import parse_providers
 from chat.providers.pool import load_pool
 from tests.chat.api.desk import desk
-from tests.provider_stub import Act, Exchange, Stub, answer, refusing, served
+from tests.provider_stub import Exchange, Stub, answer, listening, served
+from tests.providers.conftest import quick
+from tests.providers.servers import KEY, SHAPES, Shape, answering, entry, pooled, refusing
+from tests.providers.test_faults import FAULTS, patience
 
-
-async def _breaks_off(exchange: Exchange) -> None:
-    await exchange.head()
-    await exchange.text("Half")
-
-
-async def _malformed(exchange: Exchange) -> None:
-    await exchange.head()
-    await exchange.text("Half")
-    await exchange.raw("data: {nonsense\n\n")
-    await exchange.hang()
+__all__ = ["quick"]
 
 
 async def _stalls(exchange: Exchange) -> None:
@@ -34,45 +26,60 @@ async def _stalls(exchange: Exchange) -> None:
     await exchange.hang()
 
 
-async def _silent(exchange: Exchange) -> None:
-    await exchange.hang()
-
-
 @pytest.mark.parametrize(
-    ("act", "status", "text", "code"),
+    "shape",
     [
-        (answer, "complete", "Hi there.", None),
-        (_breaks_off, "failed", "Half", "llm_dropped"),
-        (_malformed, "failed", "Half", "llm_failed"),
-        (_stalls, "failed", "Half", "llm_timeout"),
-        (_silent, "failed", "", "llm_timeout"),
-        (refusing("401 Unauthorized", "bad key sk-very-secret"), "failed", "", "llm_refused"),
+        SHAPES["llama-server"],
+        *(pytest.param(SHAPES[name], marks=pytest.mark.slow) for name in ("ollama", "anthropic")),
     ],
+    ids=lambda shape: shape.name,
 )
-async def test_what_is_seen_is_what_is_stored(
-    tmp_path: Path, act: Act, status: str, text: str, code: str | None
+async def test_of_every_fault_what_is_seen_is_what_is_stored(
+    tmp_path: Path, shape: Shape, quick: None
 ) -> None:
-    timeouts = {"first_token_timeout": 0.3, "between_tokens_timeout": 0.3}
-    async with served(act, **timeouts) as (provider, stub), desk(tmp_path) as api:
-        speak: Callable[..., Any] = provider.respond
-        api.llm.respond = speak  # type: ignore[method-assign]
-        conversation = (await api.new())["id"]
-        said = await api.say(conversation, "Hello")
-        kind, last = said["events"][-1]
-        assert kind == ("message.failed" if code else "message.done")
-        assert last.get("code") == code
-        assert "secret" not in str(last)
-        assert "127.0.0.1" not in str(last)
-        place = f"/conversations/{conversation}/messages/{last['answer']['id']}"
-        stored = (await api.client.get(place)).json()
-        assert (stored["status"], stored["text"], stored["error"]) == (status, text, code)
-        assert stored == last["answer"]
-        assert stub.exchanges[0].body["messages"][-1] == {"role": "user", "content": "Hello"}
+    """On real connections, through the API, in a real storage: all faults of one kind of server."""
+    refused = ("401", lambda s: refusing(s, "401 No"), 1, "", "llm_refused", "")
+    none = ("none", answering, 1, "Hello there.", "", "")
+    rows = [*FAULTS, refused, none]
+    async with AsyncExitStack() as stack:
+        stubs = [await stack.enter_async_context(listening(row[1](shape))) for row in rows]
+        entries = [
+            entry(f"p{at}", shape, address, "retries = 2", patience=patience(row[4]))
+            for at, (row, (address, _)) in enumerate(zip(rows, stubs, strict=True))
+        ]
+        pool = await stack.enter_async_context(pooled("".join(entries)))
+        api = await stack.enter_async_context(
+            desk(tmp_path, find=lambda storage: answerers_of(pool, storage))
+        )
+
+        async def check(at: int) -> None:
+            fault, _, requests, text, code, message = rows[at]
+            conversation = (await api.new())["id"]
+            said = await api.say(conversation, "Hello", model=f"p{at}")
+            kind, last = said["events"][-1]
+            assert kind == ("message.failed" if code else "message.done"), fault
+            assert last.get("code", "") == code, fault
+            assert message in last.get("message", ""), fault
+            assert KEY not in str(said)
+            assert "10.0.0.7" not in str(said)
+            place = f"/conversations/{conversation}/messages/{last['answer']['id']}"
+            stored = (await api.client.get(place)).json()
+            status = "failed" if code else "complete"
+            assert (stored["status"], stored["text"]) == (status, text), fault
+            assert (stored["error"] or "") == code, fault
+            assert stored == last["answer"], fault
+            assert len(stubs[at][1].exchanges) == requests, fault
+            heard = "".join(data["text"] for kind, data in said["events"] if "delta" in kind)
+            assert heard == text, fault
+
+        # One after the other: where a stall is to end soon, nothing else may be slow.
+        for at in range(len(rows)):
+            await check(at)
 
 
 async def test_stopping_ends_the_request_at_the_provider(tmp_path: Path) -> None:
     async with served(_stalls) as (provider, stub), desk(tmp_path) as api:
-        api.llm.respond = provider.respond  # type: ignore[method-assign]
+        api.llm.respond = provider.respond
         conversation = (await api.new())["id"]
         send = f"/conversations/{conversation}/messages"
         async with api.reading("POST", send, {"text": "Hello"}) as events:

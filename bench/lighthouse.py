@@ -1,0 +1,91 @@
+"""Lighthouse on the page and the kiosk: `python -m bench.lighthouse [--runs 3] [--form mobile]`.
+
+A real server with the starter models and Debian's Chromium; Lighthouse comes from npm, once
+(`npx`; needs Node 20). Printed are, for each page and form, the median scores and metrics of the
+runs, and the machine's load beside them: the performance score is about time, so that only a
+machine with nothing else to do gives the page's own. Both forms simulate a slow machine and line:
+a phone (CPU four times slower, 150 ms, 1.6 Mbit/s) and a desk (40 ms, 10 Mbit/s); see
+https://github.com/GoogleChrome/lighthouse/blob/main/docs/throttling.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench.serving import serving
+from tests.browser.chromium import CHROMIUM
+
+LIGHTHOUSE = "lighthouse@12.8.2"
+PAGES = ("/", "/kiosk")
+FORMS = ("mobile", "desktop")
+CATEGORIES = ("performance", "accessibility", "best-practices")
+METRICS = {
+    "FCP ms": "first-contentful-paint",
+    "LCP ms": "largest-contentful-paint",
+    "SI ms": "speed-index",
+    "TBT ms": "total-blocking-time",
+    "CLS": "cumulative-layout-shift",
+    "bytes": "total-byte-weight",
+}
+CHROME = (
+    "--headless=new",
+    "--no-sandbox",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+)
+WANTED = 0.95
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure; returns 1 if a median of performance or accessibility is not over 95."""
+    parser = argparse.ArgumentParser(description="Lighthouse on the page and the kiosk.")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--form", choices=FORMS, action="append")
+    given = parser.parse_args(arguments)
+    good = True
+    with serving() as server, tempfile.TemporaryDirectory() as made:
+        for form in given.form or FORMS:
+            for page in PAGES:
+                load = os.getloadavg()[0]
+                report = Path(made) / "report.json"
+                runs = [measure(server.url + page, form, report) for _ in range(given.runs)]
+                middle = {name: median(run[name] for run in runs) for name in runs[0]}
+                shown = "  ".join(f"{name} {value:g}" for name, value in middle.items())
+                print(f"{form:8}{page:8}{shown}  (load {load:.1f})", flush=True)
+                good &= min(middle["performance"], middle["accessibility"]) > WANTED * 100
+    return 0 if good else 1
+
+
+def measure(url: str, form: str, report: Path) -> dict[str, float]:
+    """One run: scores of 100, metrics in ms and bytes."""
+    chromium = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if chromium is None or shutil.which("npx") is None:
+        raise SystemExit("Chromium and Node are wanted: apt-get install chromium nodejs npm")
+    preset = ["--preset=desktop"] if form == "desktop" else []
+    command = [
+        *("npx", "--yes", LIGHTHOUSE, url, *preset, "--quiet"),
+        f"--only-categories={','.join(CATEGORIES)}",
+        f"--chrome-flags={' '.join(CHROME)}",
+        *("--output=json", f"--output-path={report}"),
+    ]
+    subprocess.run(command, check=True, env={**os.environ, "CHROME_PATH": chromium})
+    told: dict[str, Any] = json.loads(report.read_text())
+    scores = {name: 100 * told["categories"][name]["score"] for name in CATEGORIES}
+    values = {short: told["audits"][name]["numericValue"] for short, name in METRICS.items()}
+    return scores | {
+        short: round(value, 3 if short == "CLS" else 0) for short, value in values.items()
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
