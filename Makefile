@@ -2,6 +2,7 @@
 # make test    set up everything and pass the tests
 # make check   lint, types, import rules
 # make test-clients   six programs of others against a real server
+# make coverage   lines and branches of the chat core that its tests run
 # make bench-peers    voice to voice beside other frameworks   (BENCH="--rounds 1")
 # make help    this list
 
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 NODE := PATH="$(CURDIR)/$(VENV)/node:$$PATH"
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: help serve install clients test test-unit test-clients bench-peers check format lock models \
+.PHONY: help serve install clients test test-unit test-clients coverage bench-peers check format lock models \
 	clean
 
 help:
@@ -73,6 +74,12 @@ clients: $(VENV)/.dev
 test-clients: clients models
 	$(BIN)/python -m pytest -m clients tests/clients
 	$(BIN)/python docs/make_clients.py
+
+# The chat core and what writes into it.
+coverage: $(VENV)/.dev models
+	$(BIN)/coverage run -m pytest tests/chat tests/storage tests/providers tests/tools tests/test_chat_*.py \
+	    tests/test_providers_*.py tests/test_scribe.py tests/test_sounds_kept.py
+	$(BIN)/coverage report --fail-under=85
 
 # The other frameworks are installed from their locks into data/bench/.
 bench-peers: $(VENV)/.dev models

@@ -326,7 +326,7 @@ def serve(settings: Settings, say: Say) -> None:
         settled.cancel()
         if service.failure is not None:
             server.should_exit = True
-        elif not serving.done():
+        elif not serving.done() and not server.should_exit:
             host, port = listener.getsockname()[:2]
             shown = f"[{host}]" if ":" in host else host
             say(f"Ready in {time.perf_counter() - began:.1f} s. Open http://{shown}:{port}")
