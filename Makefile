@@ -1,5 +1,5 @@
 # make serve   set up everything and run the assistant      (PORT=8000)
-# make test    set up everything and pass the tests
+# make test    set up everything and pass the tests; with CLIENTS=1 those of test-clients too
 # make check   lint, types, import rules
 # make test-clients   six programs of others against a real server
 # make coverage   lines and branches of the chat core that its tests run
@@ -60,9 +60,9 @@ models: $(VENV)/.runtime
 	$(BIN)/vivavoce models fetch
 
 # pytest comes last, so that its summary is the last line.
-test: $(VENV)/.dev $(VENV)/.node models
+test: $(VENV)/.dev $(VENV)/.node models $(if $(CLIENTS),clients)
 	$(NODE) npm test
-	$(BIN)/python -m pytest -n 2 -m "not clients"
+	$(BIN)/python -m pytest -n 2 $(if $(CLIENTS),,-m "not clients")
 
 test-unit: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 -m "not models and not browser and not clients and not slow"

@@ -66,8 +66,12 @@ FIRST = "gw0"
 """The process of the browsers, by xdist's name."""
 
 
+HEAVY = ("browser", "clients", "models")
+"""Marks whose tests run one after the other: they start servers, and load weights."""
+
+
 class BrowsersApart(LoadScopeScheduling):
-    """What has a browser runs in one process, one after the other, beside it what loads weights,
+    """What has a browser runs in one process, programs of others and what loads weights in another,
     and then a file at a time what needs neither.
     """
 
@@ -76,18 +80,20 @@ class BrowsersApart(LoadScopeScheduling):
         return _marked(path) or path
 
     def _assign_work_unit(self, node: WorkerController) -> None:
-        own, others = ("browser", "models") if node.gateway.id == FIRST else ("models", "browser")
-        if own in self.workqueue:
-            self.workqueue.move_to_end(own, last=False)
-        elif next(iter(self.workqueue)) == others and len(self.workqueue) > 1:
-            self.workqueue.move_to_end(others)
+        own = HEAVY[:1] if node.gateway.id == FIRST else HEAVY[1:]
+        for scope in HEAVY:
+            if scope in self.workqueue and scope not in own:
+                self.workqueue.move_to_end(scope)
+        for scope in reversed(own):
+            if scope in self.workqueue:
+                self.workqueue.move_to_end(scope, last=False)
         super()._assign_work_unit(node)
 
 
 @cache
 def _marked(path: str) -> str:
     source = (ROOT / path).read_text()
-    marks = (mark for mark in ("browser", "models") if re.search(rf"mark\.{mark}\b", source))
+    marks = (mark for mark in HEAVY if re.search(rf"mark\.{mark}\b", source))
     return next(marks, "")
 
 
