@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -35,7 +34,7 @@ Speak = Callable[..., Path]
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for all tests that only talk to it."""
     log = tmp_path_factory.mktemp("server") / "log"
-    running = start_server(log, VIVAVOCE_LLM_MAX_TOKENS="80")
+    running = start_server(log, VIVAVOCE_LLM_MAX_TOKENS="50")
     yield running
     stop_server(running)
 
@@ -99,12 +98,6 @@ def _marked(path: str) -> str:
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> BrowsersApart:
     return BrowsersApart(config, log)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """What only computes gives way to browsers, where a person's patience is imitated."""
-    if getattr(config, "workerinput", {}).get("workerid", FIRST) != FIRST:
-        os.nice(10)
 
 
 def pytest_unconfigure() -> None:

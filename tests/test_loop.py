@@ -18,6 +18,7 @@ from voice.ask import ask, read_sound
 from voice.audio import SPOKEN_RATE, Pcm
 from voice.cli import main
 from voice.engines import EngineOptions, load_engine
+from voice.errors import VoiceError
 
 pytestmark = [pytest.mark.models, pytest.mark.timeout(300)]
 
@@ -40,11 +41,7 @@ def transcribe_again(pcm: Pcm) -> str:
     return str(asyncio.run(stt.transcribe(heard, language="en")).text)
 
 
-QUESTIONS = [
-    "What is the capital of France?",
-    "Can you tell me something about the ocean?",
-    "How are you doing this morning?",
-]
+QUESTIONS = ["What is the capital of France?", "Can you tell me something about the ocean?"]
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -91,28 +88,27 @@ def test_say_writes_speech(tmp_path: Path) -> None:
     assert "3.50" in heard or "three" in heard.lower()
 
 
-@pytest.mark.parametrize(
-    "sound",
-    [
-        np.zeros(5 * SPOKEN_RATE, np.float32),
-        np.random.default_rng(1).normal(0, 0.05, 5 * SPOKEN_RATE).astype(np.float32),
-        # A chord, as music goes.
-        (
-            0.1
-            * sum(
-                np.sin(np.arange(5 * SPOKEN_RATE) * f * 2 * np.pi / SPOKEN_RATE)
-                for f in (220, 277, 330)
-            )
-        ).astype(np.float32),
-    ],
-    ids=["silence", "white noise", "music"],
-)
-def test_what_is_no_speech_is_not_answered(server: Server, sound: Pcm) -> None:
-    from voice.errors import VoiceError
+def test_what_is_no_speech_is_not_answered(server: Server) -> None:
+    time = np.arange(5 * SPOKEN_RATE) / SPOKEN_RATE
+    sounds = {
+        "silence": np.zeros(len(time)),
+        "white noise": np.random.default_rng(1).normal(0, 0.05, len(time)),
+        "a chord": 0.1 * sum(np.sin(2 * np.pi * f * time) for f in (220, 277, 330)),
+    }
 
-    with pytest.raises(VoiceError) as error:
-        asyncio.run(ask(server.realtime, sound, patience=4))
-    assert error.value.code == "no_answer"
+    async def outcome(sound: Pcm) -> str:
+        try:
+            return (await ask(server.realtime, sound, patience=4)).text
+        except VoiceError as error:
+            return error.code
+
+    async def outcomes() -> list[str]:
+        asked = (outcome(sound.astype(np.float32)) for sound in sounds.values())
+        return await asyncio.gather(*asked)
+
+    assert dict(zip(sounds, asyncio.run(outcomes()), strict=True)) == dict.fromkeys(
+        sounds, "no_answer"
+    )
 
 
 def test_a_minute_of_silence_costs_and_says_nothing(server: Server) -> None:

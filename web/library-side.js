@@ -64,7 +64,7 @@ export function createSide(side, toggle) {
   wide.addEventListener("change", () => setOpen(wide.matches && wasOpen(), false));
   setOpen(wide.matches && wasOpen(), false);
 
-  return { ...parts, toast, setOpen, closeDrawer, relabel: fillMessages };
+  return { ...parts, toast, setOpen, closeDrawer, relabel: () => fillMessages(side) };
 }
 
 /** @param {boolean} open */
@@ -137,6 +137,6 @@ function build(side) {
     toast,
     make("div", { class: "bottom" }, archive, transfer),
   );
-  fillMessages();
+  fillMessages(side);
   return { search, since: since.input, until: until.input, dates, fresh, hidden, filter, status, list, toast, archive, transfer };
 }

@@ -71,10 +71,13 @@ const PLACES = {
   "data-message-placeholder": "placeholder",
 };
 
-/** Put the catalogue's words where the page asks for them. Those the server has put there stay. */
-export function fillMessages() {
+/**
+ * Put the catalogue's words where the page asks for them. Those the server has put there stay.
+ * @param {ParentNode} part of the page; in all of it, what says how things stand is as at the beginning
+ */
+export function fillMessages(part = document) {
   for (const [place, attribute] of Object.entries(PLACES)) {
-    for (const found of document.querySelectorAll(`[${place}]`)) {
+    for (const found of part.querySelectorAll(`[${place}]`)) {
       const text = message(/** @type {MessageKey} */ (found.getAttribute(place)));
       if (!attribute && found.textContent !== text) found.textContent = text;
       else if (attribute && found.getAttribute(attribute) !== text) found.setAttribute(attribute, text);

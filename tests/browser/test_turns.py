@@ -144,7 +144,7 @@ def test_what_the_server_has_rendered_is_shown_and_nothing_runs(
         rendered = "conversation.item.rendered"
         visit.write(CAPITAL)
         until_played(visit, 1)
-        visit.until("the server's own", lambda: visit.events(rendered))
+        visit.until("it is done", lambda: visit.events("response.output_item.done"))
         item = visit.events("response.output_item.done")[0]["item"]["id"]
         event = {"type": rendered, "item_id": item, "html": html}
         visit.page.evaluate("text => line.onmessage({ data: text })", json.dumps(event))

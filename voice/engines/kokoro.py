@@ -35,7 +35,7 @@ from voice.engines.kokoro_cut import (
     trimmed_pieces,
 )
 from voice.engines.kokoro_net import SAMPLES_PER_FRAME, Network, Style, load_network
-from voice.engines.kokoro_norms import SENTENCES, Norms, fit, predict
+from voice.engines.kokoro_norms import SENTENCES, Norms, fit, known, predict
 from voice.engines.kokoro_stretch import stretched
 from voice.engines.phonemes import phonemize, warm
 from voice.errors import ConfigError, EngineFailed, VoiceError
@@ -81,15 +81,21 @@ _GENDERS = {"f": "female", "m": "male"}
 class KokoroTts:
     """See `voice.engines.Tts`."""
 
-    def __init__(self, network: Network, styles: dict[str, Style], norms: Path) -> None:
-        """`norms` is a folder where what is learnt of the voices is kept, if it can be."""
+    def __init__(self, network: Network, styles: dict[str, Style], norms: Path, model: str) -> None:
+        """`norms` is a folder where what is learnt of the voices is kept, if it can be; `model`
+        the model's checksum.
+        """
         self.device = network.device
         self.voices = {name: _voice(name) for name in styles}
         self._network = network
         self._styles = styles
-        self._folder = norms
+        self.model = model
+        self._folder = norms / model
         self._norms: dict[str, Norms] = {}
         """Coefficients of the voices that are known."""
+        for voice, norm in known(model).items():
+            if voice in styles and norm.shape == (3, len(network.variances)):
+                self._norms[voice] = norm
         for voice in styles:
             self._recall(voice)
         self._learning: set[str] = set()
@@ -111,6 +117,10 @@ class KokoroTts:
                 await self._learn(voice)
             finally:
                 self._learning.discard(voice)
+
+    def norms(self, voice: str) -> Norms:
+        """What is known of `voice`; raises `KeyError` if that is nothing yet."""
+        return self._norms[voice]
 
     async def stream(
         self, text: str, *, voice: str, speed: float = 1.0, urgent: bool = True
@@ -323,4 +333,4 @@ def load(options: EngineOptions) -> KokoroTts:
     except Exception as error:  # the libraries' errors share no base class of their own
         raise ConfigError(f"the model file kokoro/{path.name} cannot be used: {error}") from error
     warm("en-US")
-    return KokoroTts(network, styles, folder / "norms" / f"{zlib.crc32(model):08x}")
+    return KokoroTts(network, styles, folder / "norms", f"{zlib.crc32(model):08x}")

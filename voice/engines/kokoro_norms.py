@@ -12,6 +12,7 @@ model's quantisation alone makes 1.6 to 2.5 dB, and is at most 2 dB louder or qu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,20 @@ Norms = NDArray[np.float32]
 """Means and variances, `(norms)`."""
 
 _TINY = 1e-8
+
+
+def shipped(model: str) -> Path:
+    """The file with what is known beforehand of voices of the model with this checksum."""
+    return Path(__file__).with_name(f"kokoro_norms.{model}.npz")
+
+
+def known(model: str) -> dict[str, Norms]:
+    """What is known beforehand, by voice; nothing for another model (`bench/known_voices.py`)."""
+    try:
+        with np.load(shipped(model), allow_pickle=False) as kept:
+            return {voice: kept[voice].astype(np.float32) for voice in kept.files}
+    except OSError:
+        return {}
 
 
 def fit(frames: Sequence[int], seen: Sequence[Norms], variances: NDArray[np.bool_]) -> Norms:
