@@ -1,5 +1,6 @@
 # make serve   set up everything and run the assistant      (PORT=8000)
 # make test    set up everything and pass the tests; with CLIENTS=1 those of test-clients too
+# make test-long   the tests that take half a minute each
 # make check   lint, types, import rules
 # make test-clients   six programs of others against a real server
 # make coverage   lines and branches of the chat core that its tests run
@@ -14,7 +15,7 @@ BIN := $(VENV)/bin
 NODE := PATH="$(CURDIR)/$(VENV)/node:$$PATH"
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: help serve install clients test test-unit test-clients coverage bench-peers check format lock models \
+.PHONY: help serve install clients test test-long test-unit test-clients coverage bench-peers check format lock models \
 	clean
 
 help:
@@ -62,10 +63,14 @@ models: $(VENV)/.runtime
 # pytest comes last, so that its summary is the last line.
 test: $(VENV)/.dev $(VENV)/.node models $(if $(CLIENTS),clients)
 	$(NODE) npm test
-	$(BIN)/python -m pytest -n 2 $(if $(CLIENTS),,-m "not clients")
+	$(BIN)/python -m pytest -n 2 -m "not long$(if $(CLIENTS),, and not clients)"
+
+# What takes half a minute each, on two cores after one another.
+test-long: $(VENV)/.dev models
+	$(BIN)/python -m pytest -m long
 
 test-unit: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 -m "not models and not browser and not clients and not slow"
+	$(BIN)/python -m pytest -n 2 -m "not models and not browser and not clients and not slow and not long"
 
 # Each program is installed from its own lock into an environment of its own, data/clients/.
 clients: $(VENV)/.dev

@@ -164,6 +164,7 @@ def test_killed_at_twenty_random_points_then_complete(
     assert {path.name for path in (weights / store.WORK).iterdir()} <= {"lock"}
 
 
+@pytest.mark.long
 def test_killed_before_every_single_step_on_disk(manifest: Path, tmp_path: Path) -> None:
     root = tmp_path / "roots"
     root.mkdir()

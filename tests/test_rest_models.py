@@ -39,6 +39,7 @@ def test_what_is_spoken_is_heard_again_in_every_format(ai: OpenAI, format_: Any)
     assert errors(TEXT, heard.text) <= 0.2
 
 
+@pytest.mark.long
 def test_speed_and_pcm(ai: OpenAI) -> None:
     def seconds(speed: float) -> float:
         made = ai.audio.speech.create(
@@ -49,6 +50,7 @@ def test_speed_and_pcm(ai: OpenAI) -> None:
     assert seconds(0.5) > 1.5 * seconds(1.0) > 2 * seconds(2.0)
 
 
+@pytest.mark.long
 def test_a_blend_is_a_voice_of_its_own(ai: OpenAI) -> None:
     made = {
         voice: ai.audio.speech.create(
@@ -125,6 +127,7 @@ STORY = [
 ]
 
 
+@pytest.mark.long
 def test_a_long_recording_is_heard_part_by_part(ai: OpenAI, speak: Speak) -> None:
     """More than 30 s: at least two parts, their times from the start of the whole."""
     spoken = [soundfile.read(speak(text), dtype="float32")[0] for text in STORY]

@@ -61,6 +61,7 @@ async def speak_on(socket: ClientConnection, pcm: Pcm) -> None:
         await asyncio.sleep(0.02)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("speculation", "early"), [("tts", True), ("off", False)])
 def test_the_request_leaves_before_the_turn_is_over_only_if_that_is_wanted(
     speculation: str, early: bool, speak: Speak, tmp_path: Path

@@ -213,6 +213,10 @@ def _hear_console(visit: Visit) -> Callable[[Any], None]:
     return hear
 
 
+CALM: dict[str, Any] = {"reduced_motion": "reduce"}
+"""The orb is drawn by the processor here, a quarter of one while it moves."""
+
+
 @contextmanager
 def visit_page(
     browser: Browser,
@@ -224,10 +228,12 @@ def visit_page(
     **context: Any,
 ) -> Iterator[Visit]:
     """Open the page in a context of its own and wait until it is in `state`. `script` runs before
-    the page's own, `context` is as in `Browser.new_context`. A `quiet` visit fails in the end if
+    the page's own, `context` is as in `Browser.new_context`; little moves unless that asks for it
+    (`CALM`). A `quiet` visit fails in the end if
     the page asked another host for anything or the console holds an error or a warning.
     """
-    with browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **context}) as inside:
+    how = {"viewport": {"width": 1280, "height": 900}, **CALM, **context}
+    with browser.new_context(**how) as inside:
         page = inside.new_page()
         if script:
             page.add_init_script(script)

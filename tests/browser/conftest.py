@@ -21,7 +21,7 @@ NAME = "What is your name?"
 CAPITAL = "What is the capital of France?"
 """Even the smallest model knows: Paris."""
 
-STEADY = {"VIVAVOCE_LLM_TEMPERATURE": "0"}
+STEADY = {"VIVAVOCE_LLM_TEMPERATURE": "0", "VIVAVOCE_TTS_LEAD_SECONDS": "6"}
 """The same answer to the same words, so that a story asked for is a long one every time."""
 
 PIN = "2718"
@@ -29,7 +29,7 @@ OPERATOR = {
     "VIVAVOCE_KIOSK_TITLE": "Ask the garden",
     "VIVAVOCE_KIOSK_GREETING": "Trees, tickets, opening hours.",
     "VIVAVOCE_KIOSK_PROMPT": "You are the voice of a garden. Answer in one short sentence.",
-    "VIVAVOCE_KIOSK_VOICE": "bm_george",
+    "VIVAVOCE_KIOSK_VOICE": "bf_emma",
     "VIVAVOCE_KIOSK_LANGUAGES": '["en"]',
     "VIVAVOCE_KIOSK_IDLE_SECONDS": "6",
     "VIVAVOCE_KIOSK_THEME": "dark",

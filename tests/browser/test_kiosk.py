@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Playwright
 
-from tests.browser.chromium import Visit, open_chromium, write_timeline
+from tests.browser.chromium import CALM, Visit, open_chromium, write_timeline
 from tests.browser.conftest import OPERATOR, PIN, Clips, House
 from tests.browser.test_controls import add_axe, assert_open_to_all
 
@@ -39,7 +39,7 @@ class Kiosk(Visit):
 def visit_kiosk(browser: Browser, url: str, state: str = "attract") -> Iterator[Kiosk]:
     """Open the kiosk, touch it, and wait until it is in `state`."""
     with browser.new_context(
-        viewport={"width": 1024, "height": 768}, has_touch=True, bypass_csp=True
+        viewport={"width": 1024, "height": 768}, has_touch=True, bypass_csp=True, **CALM
     ) as inside:
         kiosk = Kiosk(inside.new_page())
         kiosk.page.on("websocket", kiosk._watch)
@@ -77,7 +77,7 @@ def test_a_visitor_is_answered_and_forgotten(house: House, passing: Browser) -> 
         assert_open_to_all(kiosk)
         updated = kiosk.events("session.updated")[-1]["session"]
         assert updated["instructions"] == OPERATOR["VIVAVOCE_KIOSK_PROMPT"]
-        assert updated["audio"]["output"]["voice"] == "bm_george"
+        assert updated["audio"]["output"]["voice"] == "bf_emma"
 
         kiosk.until_state("talking")
         kiosk.until("an answer", lambda: "Paris" in page.locator("#reply").inner_text())
@@ -94,6 +94,7 @@ def test_a_visitor_is_answered_and_forgotten(house: House, passing: Browser) -> 
         assert page.locator("#reply").text_content() == ""
 
 
+@pytest.mark.long
 def test_nobody_leaves_without_the_operator(house: House, silent: Browser) -> None:
     with visit_kiosk(silent, house.url) as kiosk:
         page = kiosk.page
@@ -139,7 +140,7 @@ def test_a_microphone_that_is_taken_away_is_opened_again(
     """
     with (
         open_chromium(playwright, clips.silence) as browser,
-        browser.new_context() as inside,
+        browser.new_context(**CALM) as inside,
     ):
         kiosk = Kiosk(inside.new_page())
         kiosk.page.add_init_script(keep)

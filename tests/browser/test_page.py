@@ -192,9 +192,9 @@ def test_replies_may_be_written_only(house: House, silent: Browser) -> None:
 def test_another_voice_can_be_chosen(house: House, silent: Browser) -> None:
     with visit_page(silent, house.url) as visit:
         visit.page.get_by_role("button", name="Settings").click()
-        visit.page.get_by_label("Voice").select_option("bm_george")
+        visit.page.get_by_label("Voice").select_option("bf_emma")
         visit.page.keyboard.press("Escape")
         visit.write("Hello!")
         visit.until_heard(1, 0.3)
         updated = visit.events("session.updated")[-1]["session"]
-        assert updated["audio"]["output"]["voice"] == "bm_george"
+        assert updated["audio"]["output"]["voice"] == "bf_emma"

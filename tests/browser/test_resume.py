@@ -99,6 +99,7 @@ def test_what_is_said_while_the_line_breaks_arrives_whole(
         assert len(visit.events("input_audio_buffer.committed")) == 1
 
 
+@pytest.mark.long
 def test_what_is_written_meanwhile_waits_and_is_answered(line: Proxy, silent: Browser) -> None:
     with visit_page(silent, line.url, quiet=False) as visit:
         visit.write("My name is Ada.")
@@ -115,6 +116,7 @@ def test_what_is_written_meanwhile_waits_and_is_answered(line: Proxy, silent: Br
         assert visit.turns[2]["text"] == CAPITAL
 
 
+@pytest.mark.long
 def test_a_line_that_went_dead_without_a_word_is_given_up(line: Proxy, silent: Browser) -> None:
     with visit_page(silent, line.url, quiet=False) as visit:
         visit.write("Hello!")
@@ -129,6 +131,7 @@ def test_a_line_that_went_dead_without_a_word_is_given_up(line: Proxy, silent: B
         assert len(visit.events("response.created")) == 2
 
 
+@pytest.mark.long
 def test_a_page_that_slept_takes_its_line_anew(line: Proxy, silent: Browser) -> None:
     # The clock of a machine that slept for a minute has gone on, and no timer has.
     clock = """
@@ -145,6 +148,7 @@ def test_a_page_that_slept_takes_its_line_anew(line: Proxy, silent: Browser) -> 
         assert_whole(visit)
 
 
+@pytest.mark.long
 def test_a_tab_that_was_frozen_goes_on(line: Proxy, silent: Browser) -> None:
     with visit_page(silent, line.url, quiet=False) as visit:
         visit.write("My name is Ada.")
@@ -232,6 +236,7 @@ def test_a_server_that_was_started_anew_knows_what_was_said(brief: House, silent
         assert asked[1:] == ["My name is Ada.", "Noted.", "What is my name?"]
 
 
+@pytest.mark.long
 def test_after_the_time_of_grace_it_begins_anew(brief: House, silent: Browser) -> None:
     if brief.own["VIVAVOCE_RESUME_SECONDS"] == LONG:
         stop_server(brief.server)

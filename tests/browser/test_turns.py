@@ -25,6 +25,7 @@ def until_played(visit: Visit, turn: int) -> None:
     )
 
 
+@pytest.mark.long
 def test_a_spoken_turn_can_be_heard_again_changed_and_answered_again(
     house: House, asking: Browser, clips: Clips
 ) -> None:

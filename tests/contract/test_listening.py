@@ -144,6 +144,7 @@ async def test_nothing_said_is_nothing_understood(stt: Stt, pcm: Pcm) -> None:
     assert (await stt.transcribe(pcm, language="en")).text == ""
 
 
+@pytest.mark.long
 async def test_more_than_a_window_is_heard_to_its_end(stt: Stt, speak: Speak) -> None:
     story = [
         "Once upon a time there was a king who lived in a castle on a hill.",

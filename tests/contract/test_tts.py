@@ -186,6 +186,7 @@ async def test_speech_comes_in_pieces(tts: KokoroTts, whisper: faster_whisper.Wh
     assert heard(whisper, speech.pcm) == plain(text)
 
 
+@pytest.mark.long
 async def test_a_voice_speaks_at_once_until_it_is_known(tmp_path: Path) -> None:
     (tmp_path / "kokoro" / "voices").mkdir(parents=True)
     for name in ("kokoro-v1.0.int8.onnx", "voices/af_heart.bin", "voices/af_bella.bin"):
@@ -260,6 +261,7 @@ async def test_speed_changes_the_length(tts: KokoroTts) -> None:
     assert lengths[0] > 2.5 * lengths[1] > 6 * lengths[3]
 
 
+@pytest.mark.long
 async def test_a_long_text_is_spoken_whole(tts: KokoroTts) -> None:
     text = "We count the sheep, and then we count again. " * 12
     speech = await tts.synthesize(text, voice="af_heart", speed=4.0)
