@@ -20,15 +20,15 @@ LATE = HEARD_RATE * 3 // 10
 REST = HEARD_RATE * 10
 """Longest rest after a partial transcript: one that took minutes was held up, it did not work."""
 
-GLANCE = HEARD_RATE // 5
-"""Speech over a reply is looked at when it has lasted so long: long enough for "no", or for two
-words said quickly,"""
+GLANCE = HEARD_RATE * 3 // 10
+"""Speech over a reply is looked at when it has lasted so long: long enough for two words; of a
+fifth of a second "I see" was misheard as something to say,"""
 
 AGAIN = HEARD_RATE // 10
 """and again when there is so much more at least,"""
 
-RATHER = 8
-"""or an eighth more,"""
+RATHER = 5
+"""or a fifth more,"""
 
 RARELY = HEARD_RATE * 3 // 2
 """or so much however long it lasts, twice that in a noise without a reply;"""
