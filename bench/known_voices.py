@@ -4,7 +4,7 @@
 
 Writes `voice/engines/kokoro_norms.<model>.npz`, named by the model's checksum: for each voice the
 coefficients of `voice.engines.kokoro_norms`, half floats (at most 0.007 from the exact ones, which
-are up to 17). Any other voice is learnt when it is first used, which takes a minute of one core.
+are up to 17). Any other voice is learnt when it is first used (`KokoroTts.warm`).
 """
 
 from __future__ import annotations

@@ -19,10 +19,11 @@ import argparse
 import asyncio
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import jiwer
 import numpy as np
@@ -33,7 +34,7 @@ from bench.report import machine
 from bench.speech import corpus_folder, normalise, read_manifest
 from voice.app import Service
 from voice.audio import HEARD_RATE, SPOKEN_RATE, Pcm, int16_from_pcm
-from voice.engines import Spoken, Stt, Transcript, Tts, Vad
+from voice.engines import Stt, Transcript, Tts, Vad
 from voice.exchange import take_text
 from voice.protocol import server as wire
 from voice.session import Engines, Session
@@ -101,15 +102,7 @@ class Counted:
         self.busy = 0
         self.minute = Minute()
 
-    async def transcribe(
-        self,
-        pcm: Pcm,
-        *,
-        language: Spoken = None,
-        prefix: str = "",
-        urgent: bool = True,
-        early: Callable[[Transcript], None] | None = None,
-    ) -> Transcript:
+    async def transcribe(self, pcm: Pcm, *, urgent: bool = True, **how: Any) -> Transcript:
         """See `voice.engines.Stt`."""
         seconds = len(pcm) / HEARD_RATE
         self.minute.partials += not urgent
@@ -119,9 +112,7 @@ class Counted:
         began = time.perf_counter()
         self.busy += 1
         try:
-            return await self._stt.transcribe(
-                pcm, language=language, prefix=prefix, urgent=urgent, early=early
-            )
+            return await self._stt.transcribe(pcm, urgent=urgent, **how)
         finally:
             self.busy -= 1
             self.minute.waited += time.perf_counter() - began

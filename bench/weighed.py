@@ -21,8 +21,9 @@ import soxr
 
 from chat.providers import ChatOptions, Delta, Finished, Message, TextDelta
 from voice.audio import HEARD_RATE, SPOKEN_RATE, Pcm, int16_from_pcm, pcm_from_int16
-from voice.engines import Speech, Spoken, Stt, Transcript, Tts, TurnDetector, Vad, Voice, joined
+from voice.engines import Speech, Stt, Transcript, Tts, TurnDetector, Vad, Voice, joined
 from voice.exchange import take_text
+from voice.lane import on_loop
 from voice.protocol import server as wire
 from voice.session import Engines, Session
 from voice.settings import Settings
@@ -174,24 +175,16 @@ class _Recogniser:
         self,
         pcm: Pcm,
         *,
-        language: Spoken = None,
-        prefix: str = "",
         urgent: bool = True,
         early: Callable[[Transcript], None] | None = None,
+        **how: Any,
     ) -> Transcript:
-        loop = asyncio.get_running_loop()
-
-        def tell(first: Transcript) -> None:
-            if early:
-                loop.call_soon_threadsafe(early, first)
-
         work = partial(
             self._models.stt.listen,  # type: ignore[attr-defined]
             pcm,
-            language=language,
-            prefix=prefix,
             again=urgent,
-            early=tell,
+            early=early and on_loop(early),
+            **how,
         )
         self._models.busy += 1
         try:

@@ -180,7 +180,7 @@ def test_events(case: dict[str, Any]) -> None:
 def test_frames_survive_the_way(turn: int, half: bytes) -> None:
     pcm = half * 2
     frame = frames.decode(frames.encode(frames.REPLY, turn, pcm))
-    assert (frame.kind, frame.turn, bytes(frame.pcm)) == (frames.REPLY, turn, pcm)
+    assert (frame.kind, frame.turn, bytes(frame.payload)) == (frames.REPLY, turn, pcm)
 
 
 @given(st.binary(max_size=64))

@@ -165,17 +165,23 @@ async def test_an_answer_that_is_made_again_is_another_version(tmp_path: Path) -
         assert len(page.versions[page.messages[-1].id]) == 2
 
 
+async def leave_after_two_words(guest: Guest) -> tuple[str, int]:
+    """Ask, hear two words, and go: the conversation's id, and how many ms that was."""
+    await send(guest, "conversation.attach")
+    await ask_in_text(guest.socket, "Count.")
+    name = await attached(guest)
+    await guest.read_until("response.done")
+    words = next(e for e in guest.events if e["type"] == "response.output_audio.words")["words"]
+    await heard_so_far(guest, words[1]["end_ms"])
+    await guest.socket.close()
+    return name, words[1]["end_ms"]
+
+
 async def test_what_is_said_last_is_written_when_the_client_leaves(tmp_path: Path) -> None:
     async with shelved(Script().answers("One two three four five."), tmp_path) as (server, shelf):
         guest = Guest(server)
         await guest.connect()
-        await send(guest, "conversation.attach")
-        await ask_in_text(guest.socket, "Count.")
-        name = await attached(guest)
-        await guest.read_until("response.done")
-        words = next(e for e in guest.events if e["type"] == "response.output_audio.words")["words"]
-        await heard_so_far(guest, words[1]["end_ms"])
-        await guest.socket.close()
+        name, _ = await leave_after_two_words(guest)
         _, answered = await until(shelf, name, 2)
         assert (answered.text, answered.cut) == ("One two", True)
 

@@ -14,7 +14,7 @@ from chat.storage.records import Message, now
 from tests.scripted.script import Script
 from tests.test_gateway import Running, ask_in_text, running
 from tests.test_line import Guest
-from tests.test_scribe import attached, heard, heard_so_far, send
+from tests.test_scribe import attached, heard, leave_after_two_words, send
 from voice.audio import HEARD_RATE
 from voice.protocol import frames
 from voice.rest.decoding import decode
@@ -94,16 +94,10 @@ async def test_what_is_heard_at_last_of_a_reply_is_recorded_when_the_client_leav
     async with running(script, data_dir=tmp_path, **ON) as server:
         guest = Guest(server)
         await guest.connect()
-        await send(guest, "conversation.attach")
-        await ask_in_text(guest.socket, "Count.")
-        name = await attached(guest)
-        await guest.read_until("response.done")
-        words = next(e for e in guest.events if e["type"] == "response.output_audio.words")["words"]
-        await heard_so_far(guest, words[1]["end_ms"])
-        await guest.socket.close()
+        name, ms = await leave_after_two_words(guest)
         _, answered = await until(server, name, 2)
         assert answered.text == "One two"
-        assert abs(seconds(tmp_path, answered) - words[1]["end_ms"] / 1000) < 0.01
+        assert abs(seconds(tmp_path, answered) - ms / 1000) < 0.01
 
 
 async def test_nothing_is_recorded_where_it_is_not_wanted(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,9 +44,8 @@ class Reader:
         pcm: np.ndarray,
         *,
         language: Spoken = None,
-        prefix: str = "",
-        urgent: bool = True,
         early: Callable[[Transcript], None] | None = None,
+        **_: Any,
     ) -> Transcript:
         self.asked.append(len(pcm))
         self.languages_asked.append(language)

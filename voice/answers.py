@@ -79,17 +79,18 @@ class Answers:
         self._extended = extended
         self._loop = asyncio.get_running_loop()
         self._replies: dict[Rev, Reply] = {}
-        self._unheeding = asyncio.Event()
-        self._unheeding.set()
+        self._undisturbed = asyncio.Event()
+        """Nobody says anything over a reply."""
+        self._undisturbed.set()
         self._until = 0.0
         """When the audio that went out will have sounded, on the loop's clock."""
 
     def heed(self, speech: bool) -> None:
         """Whether it is being found out what somebody says over a reply."""
         if speech:
-            self._unheeding.clear()
+            self._undisturbed.clear()
         else:
-            self._unheeding.set()
+            self._undisturbed.set()
 
     def said(self, ago: float) -> str:
         """The words of replies that may have been heard since `ago` seconds ago."""
@@ -211,11 +212,11 @@ class Answers:
         await self._outbox.room()
         if reply.first_sent is not None:
             # Speech far ahead of the listener is wasted if they interrupt.
-            ahead = reply.seconds - (self._loop.time() - reply.first_sent)
-            await asyncio.sleep(max(0.0, ahead - self._settings.tts.lead_seconds))
-            ahead = reply.seconds - (self._loop.time() - reply.first_sent)
+            until = reply.first_sent + reply.seconds
+            await asyncio.sleep(until - self._settings.tts.lead_seconds - self._loop.time())
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._unheeding.wait(), max(0.0, ahead - HEEDED))
+                async with asyncio.timeout_at(until - HEEDED):
+                    await self._undisturbed.wait()
 
     # --- on its way
 

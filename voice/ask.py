@@ -135,7 +135,7 @@ async def _converse(
         async with asyncio.timeout(len(pcm) / SPOKEN_RATE + patience):
             async for message in socket:
                 if isinstance(message, bytes):
-                    chunk = pcm_from_int16(frames.decode(message).pcm)
+                    chunk = pcm_from_int16(frames.decode(message).payload)
                     if "audible" not in answer.times and np.abs(chunk).max(initial=0) > AUDIBLE:
                         answer.times["audible"] = loop.time()
                     heard.append(chunk)

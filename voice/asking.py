@@ -21,8 +21,8 @@ REST = HEARD_RATE * 10
 """Longest rest after a partial transcript: one that took minutes was held up, it did not work."""
 
 GLANCE = HEARD_RATE * 3 // 10
-"""Speech over a reply is looked at when it has lasted so long: long enough for two words; of a
-fifth of a second "I see" was misheard as something to say,"""
+"""Speech over a reply is looked at when it has lasted so long: long enough for two words (with a
+first look after a fifth of a second, "I see" ended a reply),"""
 
 AGAIN = HEARD_RATE // 10
 """and again when there is so much more at least,"""
@@ -34,8 +34,8 @@ RARELY = HEARD_RATE * 3 // 2
 """or so much however long it lasts, twice that in a noise without a reply;"""
 
 PACE = 1.25
-"""and so many times as long as the last look took: on two cores, which are busy speaking at the
-time, that is 0.2 to 0.4 s."""
+"""and so many times as long as the last look took, which was 0.15 to 0.66 s on two cores that were
+busy speaking at the time."""
 
 GLANCED = HEARD_RATE * 6
 """Of a sound that is no speech for longer than this, only the newest part is looked at again."""

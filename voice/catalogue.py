@@ -23,9 +23,7 @@ def read_words(source: str) -> dict[str, Any]:
     """Key -> text, or plural forms by category, of the module `source`. Raises `ValueError`."""
     literal = source.partition("export default")[2].rstrip().removesuffix(";")
     bare = _COMMENT.sub(lambda found: found[1] or "", literal)
-    words = json.loads(
-        _BARE.sub(lambda found: found[1] or (f'"{found[2]}"' * bool(found[2])), bare)
-    )
+    words = json.loads(_BARE.sub(_quote, bare))
     if not isinstance(words, dict):
         raise ValueError("this is no catalogue of words")
     return words

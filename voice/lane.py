@@ -20,6 +20,16 @@ from voice.errors import Overloaded
 T = TypeVar("T")
 
 
+def on_loop(call: Callable[[T], object]) -> Callable[[T], None]:
+    """`call`, but on this event loop, from whatever thread."""
+    loop = asyncio.get_running_loop()
+
+    def hand_over(value: T) -> None:
+        loop.call_soon_threadsafe(call, value)
+
+    return hand_over
+
+
 class _Job(Generic[T]):
     __slots__ = ("future", "order", "work")
 

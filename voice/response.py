@@ -152,22 +152,16 @@ class Reply:
         if encoding == "audio/pcm" or not isinstance(event, wire.AudioDelta | wire.AudioDone):
             yield event
             return
-        if self.encoder is None:
-            law = encoding
-            self.encoder = opus.Encoder() if law == "audio/opus" else g711.Encoder(law)
-        ends = isinstance(event, wire.AudioDone)
         kind = wire.OpusDelta if encoding == "audio/opus" else wire.AudioDelta
-        yield kind(
-            response_id=event.response_id,
-            item_id=event.item_id,
-            output_index=event.output_index,
-            delta=self.encoder.encode(event.delta)
-            if isinstance(event, wire.AudioDelta)
-            else self.encoder.flush(),
-        )
-        if ends:
-            self.encoder = None
-            yield event
+        if self.encoder is None:
+            self.encoder = opus.Encoder() if encoding == "audio/opus" else g711.Encoder(encoding)
+        place = {name: getattr(event, name) for name in ("response_id", "item_id", "output_index")}
+        if isinstance(event, wire.AudioDelta):
+            yield kind(**place, delta=self.encoder.encode(event.delta))
+            return
+        yield kind(**place, delta=self.encoder.flush())
+        self.encoder = None
+        yield event
 
     def stamp(self, name: str) -> None:
         """Note when something happened for the first time."""

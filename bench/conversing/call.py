@@ -200,7 +200,7 @@ class Call:
             if isinstance(message, bytes):
                 frame = frames.decode(message)
                 item = next((r.item for r in self.replies.values() if r.turn == frame.turn), None)
-                self._play(item, pcm_from_int16(frame.pcm))
+                self._play(item, pcm_from_int16(frame.payload))
             else:
                 event = json.loads(message)
                 if event["type"] != "response.output_audio.delta":

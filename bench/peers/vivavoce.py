@@ -61,7 +61,7 @@ async def _follow(socket: ClientConnection, ear: Ear, heard: Heard) -> None:
     transcripts: dict[str, str] = {}
     async for message in socket:
         if isinstance(message, bytes):
-            pcm = pcm_from_int16(frames.decode(message).pcm)
+            pcm = pcm_from_int16(frames.decode(message).payload)
             ear.hear(np.asarray(pcm, np.float32), SPOKEN_RATE, perf_counter())
         else:
             _note(json.loads(message), ear, heard, transcripts)

@@ -259,15 +259,7 @@ class _Stt:
     def __init__(self, script: Script, log: Log) -> None:
         self._script, self._log = script, log
 
-    async def transcribe(
-        self,
-        pcm: Pcm,
-        *,
-        language: str | None = None,
-        prefix: str = "",
-        urgent: bool = True,
-        early: object = None,
-    ) -> Transcript:
+    async def transcribe(self, pcm: Pcm, **_: Any) -> Transcript:
         await asyncio.sleep(self._script._stt_seconds)
         if self._script._stt_fails:
             raise EngineFailed("recognition failed")

@@ -6,21 +6,9 @@ import { argumentsOf, callsOf, hearCall, mergeCalls, nameOf, toldOf } from "../.
 import { EMPTY, reduce } from "../../web/conversation.js";
 import { itemsOf } from "../../web/library-items.js";
 import { BLANK } from "../../web/items.js";
+import { stored } from "./stored.js";
 
 const call = { id: "call_1", name: "notes__add", arguments: '{"a":2,"b":3}' };
-const stored = (id, role, text, more = {}) => ({
-  id,
-  role,
-  text,
-  status: "complete",
-  cut: false,
-  timings: {},
-  attachments: [],
-  error: null,
-  created_at: "2026-11-21T12:00:00Z",
-  versions: [id],
-  ...more,
-});
 const answer = stored("msg_2", "assistant", "Five.", { tool_calls: [call] });
 const output = stored("msg_3", "tool", "5", { tool_call_id: "call_1" });
 

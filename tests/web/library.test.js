@@ -8,6 +8,7 @@ import { group, heading, place } from "../../web/library-days.js";
 import { itemsOf } from "../../web/library-items.js";
 import { DEFAULTS, fromServer, toServer } from "../../web/settings.js";
 import { messageId } from "../../web/stored.js";
+import { stored } from "./stored.js";
 
 const now = new Date(2026, 10, 21, 14, 0);
 const at = (id, ...date) => ({ id, pinned: false, updated_at: new Date(...date).toISOString() });
@@ -42,20 +43,6 @@ test("a conversation takes its place, or leaves it", () => {
   assert.deepEqual(place([a], "b", b).map(({ id }) => id), ["b", "a"]);
   assert.deepEqual(place([a, b], "a", { ...a, title: "A" }).length, 2);
   assert.deepEqual(place([a, b], "a", null), [b]);
-});
-
-const stored = (id, role, text, more = {}) => ({
-  id,
-  role,
-  text,
-  status: "complete",
-  cut: false,
-  timings: {},
-  attachments: [],
-  error: null,
-  created_at: "2026-11-21T12:00:00Z",
-  versions: [id],
-  ...more,
 });
 
 test("stored messages become items", () => {

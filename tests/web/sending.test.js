@@ -4,21 +4,9 @@ import { test } from "node:test";
 
 import { EMPTY, reduce } from "../../web/conversation.js";
 import { createSending } from "../../web/library-sending.js";
+import { stored } from "./stored.js";
 
 const CALL = { id: "call_1", name: "notes__add", arguments: '{"a":2}' };
-const stored = (id, role, text, more = {}) => ({
-  id,
-  role,
-  text,
-  status: "complete",
-  cut: false,
-  timings: {},
-  attachments: [],
-  error: null,
-  created_at: "2026-11-21T12:00:00Z",
-  versions: [id],
-  ...more,
-});
 const place = (message_id) => ({ conversation_id: "conv_1", message_id });
 
 /** A page with a conversation, and a server that answers each request by `serve(method, path, body)`. */

@@ -7,7 +7,6 @@ the short window looks doubtful, a longer window is the second opinion.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -36,7 +35,7 @@ from voice.engines.whisper import (
     pieces,
 )
 from voice.errors import ConfigError, EngineFailed, VoiceError
-from voice.lane import Lane
+from voice.lane import Lane, on_loop
 
 LONGEST = 28 * HEARD_RATE
 """Longer audio is cut at its quietest place: a window needs some silence after the words."""
@@ -92,12 +91,7 @@ class FasterWhisper:
         `languages`.
         """
         self._check_language(language)
-        loop = asyncio.get_running_loop()
-
-        def tell(first: Transcript) -> None:
-            if early:
-                loop.call_soon_threadsafe(early, first)
-
+        tell = on_loop(early) if early else None
         return await self._lane.run(
             lambda: self.listen(pcm, language=language, prefix=prefix, again=urgent, early=tell),
             priority=0 if urgent else 1,

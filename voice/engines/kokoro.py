@@ -91,11 +91,8 @@ class KokoroTts:
         self._styles = styles
         self.model = model
         self._folder = norms / model
-        self._norms: dict[str, Norms] = {}
+        self._norms = {voice: norms for voice, norms in known(model).items() if voice in styles}
         """Coefficients of the voices that are known."""
-        for voice, norm in known(model).items():
-            if voice in styles and norm.shape == (3, len(network.variances)):
-                self._norms[voice] = norm
         for voice in styles:
             self._recall(voice)
         self._learning: set[str] = set()

@@ -56,11 +56,10 @@ def shipped(model: str) -> Path:
 
 def known(model: str) -> dict[str, Norms]:
     """What is known beforehand, by voice; nothing for another model (`bench/known_voices.py`)."""
-    try:
-        with np.load(shipped(model), allow_pickle=False) as kept:
-            return {voice: kept[voice].astype(np.float32) for voice in kept.files}
-    except OSError:
+    if not shipped(model).is_file():
         return {}
+    with np.load(shipped(model), allow_pickle=False) as kept:
+        return {voice: kept[voice].astype(np.float32) for voice in kept.files}
 
 
 def fit(frames: Sequence[int], seen: Sequence[Norms], variances: NDArray[np.bool_]) -> Norms:

@@ -27,11 +27,6 @@ class Frame(NamedTuple):
     turn: int
     payload: memoryview
 
-    @property
-    def pcm(self) -> memoryview:
-        """The PCM16 bytes of `MICROPHONE` and `REPLY`."""
-        return self.payload
-
 
 def encode(kind: int, turn: int, payload: bytes) -> bytes:
     """Build a frame."""
