@@ -525,7 +525,7 @@ async def test_our_client_plays_softly_and_then_stops_where_it_says() -> None:
 
     sent = await conversation(talk, look)
     played = [event for event in sent if isinstance(event, dict) and "audio_end_ms" in event]
-    heard = pcm_from_int16(sent[1].pcm)
+    heard = pcm_from_int16(sent[1].payload)
     assert isinstance(sent[1], frames.Frame)
     assert len(heard) == BLOCK
     assert played[-1]["type"] == "output_audio_buffer.played"

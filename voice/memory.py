@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from math import ceil
 
 from chat.conversation import Conversation, MessageItem
 from chat.conversation import Item as ChatItem
@@ -182,14 +183,16 @@ class Memory:
         reply = self._spoken.get(item_id)
         if reply is None:
             raise BadEvent("this item has no reply audio", code="invalid_value", param="item_id")
-        duration = round(reply.seconds * 1000)
+        # The next whole millisecond, which is as near as a client can say that it played all.
+        duration = ceil(round(reply.seconds * 1000, 3))
         if not 0 <= audio_end_ms <= duration:
             raise BadEvent(
                 f"the audio of this item is {duration} ms long",
                 code="invalid_value",
                 param="audio_end_ms",
             )
-        reply.heard = audio_end_ms / 1000  # it knows better than our clock, which may come later
+        # It knows better than our clock, which may come later.
+        reply.heard = min(audio_end_ms / 1000, reply.seconds)
         self.cut(reply, reply.heard)
         return reply
 

@@ -111,7 +111,9 @@ def assert_stopped_where_heard(visit: Visit) -> None:
     shown = first.inner_text().removesuffix(mark).strip()
     assert shown
     assert visit.turns[1]["text"].startswith(shown)
-    assert not visit.turns[1]["played"], "what there was of it sounded on to its end"
+    # Where synthesis had fallen behind, all there was of it may have sounded before.
+    dry = visit.fact("underruns")
+    assert dry or not visit.turns[1]["played"], "what there was of it sounded on to its end"
 
 
 # A second way from whatever goes to the loudspeaker, which keeps it.
