@@ -10,7 +10,7 @@ stop, or two words, by the rules of `voice.overlap`. It must still do so 50 ms l
 a second the recogniser makes a word by chance. Prints for each when that is, when the reply
 was ended, and for each language the share that was ended within 300 ms of it; one that never ended
 a reply is late. Then backchannels, hums and noises are heard in the same way: those that end the
-reply do so by mistake.
+reply do so by mistake, and for good if nothing more of it is said.
 
 The session's clock stands still while the recogniser works: its time comes on top.
 """
@@ -42,6 +42,8 @@ STEP = HEARD_RATE // 20
 IN_TIME = 0.3
 AT = 2 * HEARD_RATE
 """The sample of the reply at which the words begin."""
+LONG = 6 * HEARD_RATE
+"""So much later it is known whether a reply that was ended by mistake goes on."""
 
 
 @dataclass(slots=True)
@@ -85,18 +87,13 @@ def heard_of(cue: Cue) -> tuple[Pcm, int]:
     return pcm, cue.begin * HEARD_RATE // SPOKEN_RATE
 
 
-def say(models: Models, cue: Cue) -> Outcome:
-    """What becomes of an English reply over which the cue is said."""
+def say(models: Models, cue: Cue, *, after: int = 2 * HEARD_RATE, whole: bool = False) -> Outcome:
+    """What becomes of an English reply over which the cue is said, `after` which it is quiet."""
     voice, text = next(iter(REPLIES.items()))
     pcm, begin = heard_of(cue)
-    length = AT + len(pcm) + 2 * HEARD_RATE
-    return listen(
-        models,
-        Settings(),
-        text,
-        voice,
-        mixed(length, (AT - begin, pcm)) + noise(length, seed=BEGINS),
-    )
+    length = AT + len(pcm) + after
+    heard = mixed(length, (AT - begin, pcm)) + noise(length, seed=BEGINS)
+    return listen(models, Settings(), text, voice, heard, whole=whole)
 
 
 def ended_after(outcome: Outcome) -> float | None:
@@ -127,15 +124,20 @@ def interrupt(models: Models, cues: Sequence[tuple[str, Cue]]) -> None:
 
 def let_pass(models: Models, cues: Sequence[Cue]) -> None:
     """Make the sounds that are no interruptions, and print which of them ended the reply."""
-    mistakes = 0
+    mistakes = lost = 0
     for cue in cues:
-        outcome = say(models, cue)
+        outcome = say(models, cue, after=LONG, whole=True)
         took = ended_after(outcome)
-        mistakes += took is not None
-        if took is not None:
-            understood = "; ".join(text for _, text in outcome.looks)
-            print(f"{cue.name:48}ended the reply after {took:.2f} s: {understood}", flush=True)
-    print(f"backchannels, hums and noises: {mistakes} of {len(cues)} ended the reply")
+        if took is None:
+            continue
+        goes_on = outcome.resumed is not None and not outcome.messages
+        mistakes += 1
+        lost += not goes_on
+        then = "then it went on" if goes_on else f"for good ({'; '.join(outcome.messages)})"
+        understood = "; ".join(text for _, text in outcome.looks)
+        print(f"{cue.name:48}ended the reply after {took:.2f} s, {then}: {understood}", flush=True)
+    told = f"{mistakes} of {len(cues)} ended the reply, {lost} for good"
+    print(f"backchannels, hums and noises: {told}")
 
 
 def main() -> None:

@@ -78,6 +78,8 @@ class Outcome:
     """The reply as it went out, 24 kHz."""
     interrupted: int | None = None
     """When the reply was cancelled."""
+    resumed: int | None = None
+    """When something was said again after that."""
     suspected: list[int] = field(default_factory=list)
     """When sound was first taken for speech."""
     messages: list[str] = field(default_factory=list)
@@ -86,15 +88,24 @@ class Outcome:
     """What the recogniser understood, and up to when it had listened."""
 
 
-def listen(models: Models, settings: Settings, text: str, voice: str, heard: Pcm) -> Outcome:
+def listen(
+    models: Models,
+    settings: Settings,
+    text: str,
+    voice: str,
+    heard: Pcm,
+    *,
+    whole: bool = False,
+) -> Outcome:
     """Have the assistant say `text` in `voice` while the microphone hears `heard` (16 kHz), whose
-    first sample is heard when the first piece of the reply goes out.
+    first sample is heard when the first piece of the reply goes out; no longer than until the reply
+    is cancelled, or the `whole` of it.
     """
     outcome = Outcome(np.zeros(0, np.float32))
 
     async def listen() -> None:
         try:
-            await _listen(models, settings, text, voice, heard, outcome)
+            await _listen(models, settings, text, voice, heard, outcome, whole)
         except* _Over:
             pass
 
@@ -107,7 +118,13 @@ class _Over(Exception):
 
 
 async def _listen(
-    models: Models, settings: Settings, text: str, voice: str, heard: Pcm, outcome: Outcome
+    models: Models,
+    settings: Settings,
+    text: str,
+    voice: str,
+    heard: Pcm,
+    outcome: Outcome,
+    whole: bool,
 ) -> None:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, _SampleLoop)
@@ -128,6 +145,8 @@ async def _listen(
                 case wire.AudioDelta(delta=data):
                     begun[:] = begun or [session.ears.tape.end]
                     pieces.append(pcm_from_int16(data))
+                    if outcome.interrupted is not None and outcome.resumed is None:
+                        outcome.resumed = now()
                 case wire.SpeechStarted():
                     outcome.suspected.append(now())
                 case wire.OutputCleared() if outcome.interrupted is None:
@@ -150,7 +169,7 @@ async def _listen(
         wire_pcm = int16_from_pcm(soxr.resample(heard, HEARD_RATE, SPOKEN_RATE).astype(np.float32))
         for start in range(0, len(wire_pcm) - 2 * BLOCK + 1, 2 * BLOCK):
             await _hear(session, models, loop, wire_pcm[start : start + 2 * BLOCK])
-            if outcome.interrupted is not None:
+            if outcome.interrupted is not None and not whole:
                 break
         outcome.sent = np.concatenate([np.zeros(0, np.float32), *pieces])
         raise _Over

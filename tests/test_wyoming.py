@@ -301,7 +301,6 @@ def test_nothing_listens_unless_a_port_is_set(server: Server) -> None:
     assert "Wyoming" not in server.log.read_text()
 
 
-@pytest.mark.long
 def test_a_port_that_is_taken_stops_the_start_with_a_reason(server: Server, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="VIVAVOCE_WYOMING_PORT: cannot listen"):
         start_server(tmp_path / "log", VIVAVOCE_WYOMING_PORT=str(server.port))

@@ -27,8 +27,8 @@ first look after a fifth of a second, "I see" ended a reply),"""
 AGAIN = HEARD_RATE // 10
 """and again when there is so much more at least,"""
 
-RATHER = 5
-"""or a fifth more,"""
+RATHER = 8
+"""or an eighth more,"""
 
 RARELY = HEARD_RATE * 3 // 2
 """or so much however long it lasts, twice that in a noise without a reply;"""

@@ -3,6 +3,7 @@
 
 import { applyColours, applyLanguage, followSystem, keepLanguage } from "./appearance.js";
 import { createAura } from "./aura.js";
+import { breath, spareTime } from "./breath.js";
 import { createClient } from "./client.js";
 import { commandsFor } from "./commands.js";
 import { bindMessageBox, bindTalkControls } from "./controls.js";
@@ -24,6 +25,7 @@ applyColours(settings);
 keepLanguage(settings.pageLanguage);
 await applyLanguage(settings.pageLanguage);
 fillMessages();
+await breath();
 
 const elements = findElements();
 const view = createView(elements);
@@ -41,10 +43,7 @@ const client = createClient(
     greeted() {
       view.settle("notice.server_lost", "notice.server_unreachable", "notice.server_full");
       view.settle("notice.server_refused", "notice.not_connected");
-      void door.look();
-      if (!offered) void loadChoices();
-      if (client.kept.on) void loadLibrary();
-      else document.body.toggleAttribute("data-unkept", true);
+      void askServer();
     },
     kept: (id) => library?.begun(id),
     lost(reason) {
@@ -215,16 +214,19 @@ async function clear() {
   elements.box.focus();
 }
 
-const preferences = bindPreferences(elements, settings, (changed) => {
-  saveSettings(settings);
-  library?.set(changed);
-  if (changed === "pageLanguage") return void relabel();
-  if (changed === "theme" || changed === "contrast") return recolour();
-  if (changed === "headset") return void headset.use(settings.headset);
-  if (changed === "speaker") return speaker.useDevice(settings.speaker);
-  if (["microphone", "echo", "noise", "gain"].includes(changed)) return void reopen();
-  client.configure();
-  refresh();
+const preferences = bindPreferences(elements, settings, {
+  changed(name) {
+    saveSettings(settings);
+    library?.set(name);
+    if (name === "pageLanguage") return void relabel();
+    if (name === "theme" || name === "contrast") return recolour();
+    if (name === "headset") return void headset.use(settings.headset);
+    if (name === "speaker") return speaker.useDevice(settings.speaker);
+    if (["microphone", "echo", "noise", "gain"].includes(name)) return void reopen();
+    client.configure();
+    refresh();
+  },
+  ask: () => Promise.all([fetchChoices(), library?.models().catch(() => []) ?? []]),
 });
 
 /** Another microphone, or the same one treated otherwise. */
@@ -252,12 +254,15 @@ async function relabel() {
   refresh();
 }
 
-let offered = false;
-async function loadChoices() {
-  const choices = await fetchChoices();
-  offered = choices.voices.length > 0;
-  preferences.offer(choices);
+/** It is there: what the page wants to know of it, one after the other. */
+async function askServer() {
+  await breath();
+  void door.look();
+  await spareTime();
+  if (client.kept.on) void loadLibrary();
+  else document.body.toggleAttribute("data-unkept", true);
 }
+
 preferences.show();
 
 /** The conversations that are kept, once they are there. @type {import("./library.js").Library | null} */
@@ -271,8 +276,8 @@ async function loadLibrary() {
   looking = false;
   document.body.toggleAttribute("data-unkept", !library);
   if (!library) return;
+  await breath();
   await library.start();
-  preferences.offerModels(await library.models());
 }
 
 /** They were changed in another browser. @param {Partial<Record<string, string>>} told */
@@ -304,7 +309,7 @@ async function openCommands() {
       copy: (text) => void copy(text),
       replay,
       regenerate,
-      openSettings: preferences.open,
+      openSettings: () => void preferences.open(),
       choose(name, value) {
         Object.assign(settings, { [name]: value });
         saveSettings(settings);

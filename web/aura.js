@@ -12,6 +12,8 @@ const LAYERS = [
 ];
 /** Nothing goes on: the orb stands still, and no frame is drawn. */
 const STILL = new Set(["ready", "offline", "muted"]);
+/** A page that is connected so soon after it was opened shows no waiting. */
+const SOON_MS = 1000;
 
 /**
  * @param {HTMLCanvasElement} canvas a square around the button
@@ -40,14 +42,16 @@ export function createAura(canvas, look) {
     const time = calm.matches ? 0 : now / 1000;
     pen.clearRect(0, 0, size, size);
     pen.fillStyle = colour;
-    if (phase === "thinking" || phase === "connecting") orbit(size, inner + room * 0.32, time);
+    const soon = phase === "connecting" && now < SOON_MS;
+    if (soon) setTimeout(wake, SOON_MS - now);
+    if (phase === "thinking" || (phase === "connecting" && !soon)) orbit(size, inner + room * 0.32, time);
     else if (phase !== "offline") {
-      const moves = !STILL.has(phase) && !calm.matches;
+      const moves = !STILL.has(phase) && !soon && !calm.matches;
       const breath = moves ? 0.12 + 0.05 * Math.sin(time * 1.4) : 0.12;
       const strength = phase === "asleep" || phase === "muted" ? 0.55 : 1;
       for (const layer of LAYERS) blob(size, inner, room, time, layer, breath, strength);
     }
-    const moving = calm.matches ? Math.abs(target - level) > 0.005 : !STILL.has(phase);
+    const moving = calm.matches ? Math.abs(target - level) > 0.005 : !STILL.has(phase) && !soon;
     if (moving || (level > 0.005 && target === 0)) wake();
   }
 

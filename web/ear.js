@@ -36,8 +36,7 @@ export function createEar(speaker, settings, { heard, lost }) {
     if (!audioAllowed()) throw new MicrophoneError("insecure_origin");
     const { microphone: device, echo, noise, gain } = settings;
     const how = { device, echo, noise, gain };
-    opening ??= speaker.unlock().then(async (context) => {
-      const microphone = await openMicrophone(context, { onFrame, onLost }, how);
+    opening ??= openMicrophone(speaker.unlock, { onFrame, onLost }, how).then((microphone) => {
       openedAt = performance.now();
       return microphone;
     });

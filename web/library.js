@@ -4,6 +4,7 @@
  * stored. Loaded once the server is there; without it the page talks on, and keeps nothing.
  */
 
+import { breath } from "./breath.js";
 import { address, readAddress } from "./library-address.js";
 import { ApiError, ask } from "./library-api.js";
 import { createBook } from "./library-book.js";
@@ -44,6 +45,7 @@ export async function openLibrary({ elements, client, settings, view, typed, set
   }
 
   const parts = createSide(side, toggle);
+  await breath();
   const { toast, closeDrawer, setOpen } = parts;
   const sending = createSending({ client, settings, begin, stored: () => book.refresh(), reload, fail });
   const book = createBook({

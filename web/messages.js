@@ -111,13 +111,18 @@ export function explain(code, told = "") {
   return message("error.other", { message: told || code });
 }
 
+/** One for each language of the page, since making it takes milliseconds. @type {Map<string, Intl.DisplayNames>} */
+const names = new Map();
+
 /**
  * The name of a language in the page's own language: "de" -> "German".
  * @param {string} tag a BCP 47 tag
  */
 export function languageName(tag) {
+  const own = names.get(locale) ?? new Intl.DisplayNames([locale], { type: "language" });
+  names.set(locale, own);
   try {
-    return new Intl.DisplayNames([locale], { type: "language" }).of(tag) ?? tag;
+    return own.of(tag) ?? tag;
   } catch {
     return tag;
   }

@@ -33,7 +33,8 @@ export function problemOf(error) {
 
 /**
  * Open it. The frames come in order, 20 ms each.
- * @param {AudioContext} context
+ * @param {() => Promise<AudioContext>} wake asked for the context once there is a microphone: for one the
+ *   browser's sound starts beside the page, for a context the page has to wait
  * @param {object} ports
  * @param {(samples: Int16Array, level: number) => void} ports.onFrame
  * @param {() => void} ports.onLost unplugged, or taken away
@@ -41,7 +42,7 @@ export function problemOf(error) {
  *   the system's choice; also where it is gone), and what the browser does to its sound
  * @throws {MicrophoneError}
  */
-export async function openMicrophone(context, { onFrame, onLost }, how = {}) {
+export async function openMicrophone(wake, { onFrame, onLost }, how = {}) {
   const { device = "", echo = true, noise = true, gain = true } = how;
   if (!audioAllowed()) throw new MicrophoneError("insecure_origin");
   /** @type {MediaStream} */
@@ -56,7 +57,13 @@ export async function openMicrophone(context, { onFrame, onLost }, how = {}) {
   } catch (error) {
     throw new MicrophoneError(problemOf(error));
   }
-  const { source, own } = await connectSource(context, stream);
+  const giveBack = () => stream.getTracks().forEach((track) => track.stop());
+  const { source, own } = await wake()
+    .then((context) => connectSource(context, stream))
+    .catch((error) => {
+      giveBack();
+      throw error;
+    });
   const node = new AudioWorkletNode(source.context, "capture", {
     numberOfOutputs: 0,
     channelCount: 1,
@@ -71,7 +78,7 @@ export async function openMicrophone(context, { onFrame, onLost }, how = {}) {
   source.connect(node);
 
   function close() {
-    for (const track of stream.getTracks()) track.stop();
+    giveBack();
     node.port.postMessage({ type: "close" });
     source.disconnect();
     own?.close();

@@ -1,6 +1,7 @@
 // @ts-check
 /** The browser's own Opus (WebCodecs), where it has one that is exact. */
 
+import { spareTime } from "./breath.js";
 import { PACKET_SAMPLES, createCounting, createTrimming, pack, unpack } from "./opus.js";
 import { WIRE_RATE } from "./protocol.js";
 import { createResampler } from "./resample.js";
@@ -199,15 +200,15 @@ export function createOpusDecoder({ onSamples, onFail }) {
 /** @type {Promise<boolean> | null} */
 let answer = null;
 
-/** Whether the browser makes and reads Opus, and every sample of it comes back. */
+/** Whether the browser makes and reads Opus, and every sample of it comes back; tried in spare time. */
 export function opusWorks() {
-  answer ??= tryOut().catch(() => false);
+  answer ??= spareTime().then(tryOut).catch(() => false);
   return answer;
 }
 
 async function tryOut() {
   if (!("AudioEncoder" in globalThis) || !("AudioDecoder" in globalThis)) return false;
-  const samples = new Int16Array(4 * PACKET_SAMPLES + 123).map((_, i) => 8000 * Math.sin(i / 9));
+  const samples = new Int16Array(PACKET_SAMPLES + 123).map((_, i) => 8000 * Math.sin(i / 9));
   let failed = false;
   let heard = 0;
   const onFail = () => {

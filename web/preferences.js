@@ -5,13 +5,16 @@ import { LANGUAGES, languageName, message, pickLanguage } from "./messages.js";
 
 /** @typedef {import("./settings.js").Settings} Settings */
 /** @typedef {Awaited<ReturnType<typeof import("./settings.js").fetchChoices>>} Choices */
+/** @typedef {{ name: string, tier: string, default: boolean }[]} Models */
 
 /**
  * @param {Pick<import("./view.js").Elements, "settings" | "choices" | "openSettings" | "speakReplies">} elements
  * @param {Settings} settings changed in place
- * @param {(changed: keyof Settings) => void} changed
+ * @param {object} ports
+ * @param {(changed: keyof Settings) => void} ports.changed
+ * @param {() => Promise<[Choices, Models]>} ports.ask what the server offers; nothing where it tells nothing
  */
-export function bindPreferences({ settings: sheet, choices, openSettings, speakReplies }, settings, changed) {
+export function bindPreferences({ settings: sheet, choices, openSettings, speakReplies }, settings, { changed, ask }) {
   /** @param {string} name */
   const field = (name) =>
     /** @type {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} */ (
@@ -21,10 +24,10 @@ export function bindPreferences({ settings: sheet, choices, openSettings, speakR
   const values = /** @type {Record<string, string | boolean>} */ (/** @type {unknown} */ (settings));
   /** @type {Choices} */
   let known = { voices: [], defaultVoice: "", languages: [] };
-  /** @type {{ name: string, tier: string, default: boolean }[]} */
+  /** @type {Models} */
   let models = [];
 
-  openSettings.addEventListener("click", () => open());
+  openSettings.addEventListener("click", () => void open());
   // A touch beside it puts it away.
   sheet.addEventListener("pointerdown", (event) => event.target === sheet && sheet.close());
   choices.addEventListener("change", ({ target }) => {
@@ -45,14 +48,25 @@ export function bindPreferences({ settings: sheet, choices, openSettings, speakR
     changed("speakReplies");
   });
 
-  function open() {
-    void fillDevices();
+  async function open() {
+    fill();
     sheet.showModal();
+    const [offered, there] = await ask();
+    if (offered.voices.length === 0) return; // it is not there just now
+    known = offered;
+    models = there;
+    fill();
   }
 
-  /** Show what is chosen, in the language of the page. */
+  /** Show what is chosen. */
   function show() {
     speakReplies.checked = settings.speakReplies;
+    if (sheet.open) fill();
+  }
+
+  /** Put what there is to choose from into the sheet, in the language of the page. */
+  function fill() {
+    void fillDevices();
     contrast.checked = settings.contrast === "more";
     fillVoices(/** @type {HTMLSelectElement} */ (field("voice")), known.voices, known.defaultVoice);
     const spoken = known.languages.map((tag) => new Option(languageName(tag), tag));
@@ -80,7 +94,6 @@ export function bindPreferences({ settings: sheet, choices, openSettings, speakR
       if (control instanceof HTMLInputElement && control.type === "checkbox") control.checked = value === true;
       else if (control) choose(control, String(value));
     }
-    if (sheet.open) void fillDevices();
   }
 
   /** The devices there are; browsers name them only once the microphone was allowed. */
@@ -101,20 +114,7 @@ export function bindPreferences({ settings: sheet, choices, openSettings, speakR
   }
   navigator.mediaDevices?.addEventListener("devicechange", () => sheet.open && void fillDevices());
 
-  return {
-    open,
-    show,
-    /** @param {typeof models} there */
-    offerModels(there) {
-      models = there;
-      show();
-    },
-    /** @param {Choices} choices what the server offers */
-    offer(choices) {
-      known = choices;
-      show();
-    },
-  };
+  return { open, show };
 }
 
 /**

@@ -1,10 +1,14 @@
 // @ts-check
 /** The service worker (sw.js): the page's own files are there when the server is not. */
 
+/** After the page has loaded: fetching its files once more would take time from their first run. */
+const LATER_MS = 3000;
+
 export function registerWorker() {
   if (!navigator.serviceWorker) return;
-  window.addEventListener("load", start);
-  if (document.readyState === "complete") start();
+  const wait = () => setTimeout(start, LATER_MS);
+  if (document.readyState === "complete") wait();
+  else window.addEventListener("load", wait);
 
   function start() {
     navigator.serviceWorker

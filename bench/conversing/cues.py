@@ -65,7 +65,7 @@ QUESTIONS = (
     "Which planet is closest to the sun?",
     "Is it a good idea to run in the rain?",
     "Why do leaves turn red in autumn?",
-    "Where would you go for a walk by the sea?",
+    "Where would you go for a walk by the river?",
 )
 NUMBER = ("My phone number is five five five,", "one two three four.")
 RECORDED = ("lamp_en", "light_en", "light_de", "light_es", "light_zh", "name_fr")

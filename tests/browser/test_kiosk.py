@@ -94,7 +94,6 @@ def test_a_visitor_is_answered_and_forgotten(house: House, passing: Browser) -> 
         assert page.locator("#reply").text_content() == ""
 
 
-@pytest.mark.long
 def test_nobody_leaves_without_the_operator(house: House, silent: Browser) -> None:
     with visit_kiosk(silent, house.url) as kiosk:
         page = kiosk.page

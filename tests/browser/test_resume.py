@@ -99,7 +99,6 @@ def test_what_is_said_while_the_line_breaks_arrives_whole(
         assert len(visit.events("input_audio_buffer.committed")) == 1
 
 
-@pytest.mark.long
 def test_what_is_written_meanwhile_waits_and_is_answered(line: Proxy, silent: Browser) -> None:
     with visit_page(silent, line.url, quiet=False) as visit:
         visit.write("My name is Ada.")
@@ -131,7 +130,6 @@ def test_a_line_that_went_dead_without_a_word_is_given_up(line: Proxy, silent: B
         assert len(visit.events("response.created")) == 2
 
 
-@pytest.mark.long
 def test_a_page_that_slept_takes_its_line_anew(line: Proxy, silent: Browser) -> None:
     # The clock of a machine that slept for a minute has gone on, and no timer has.
     clock = """

@@ -79,7 +79,9 @@ def test_the_page_asks_for_a_key_once(locked: Server, keys: Keys, silent: Browse
         assert not visit.page.locator("#attach").is_visible()
         visit.write(CAPITAL)
         visit.until_heard(1, 0.3)
+        visit.page.locator("#open-settings").click()
         visit.until("voices", lambda: visit.page.locator("#voice option").count() > 1)
+        visit.page.keyboard.press("Escape")
         [cookie] = visit.page.context.cookies()
         assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"]) == (COOKIE, True, "Strict")
         assert visit.page.evaluate("document.cookie") == ""

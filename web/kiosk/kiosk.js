@@ -6,6 +6,7 @@
 
 import { applyColours, applyLanguage, followSystem } from "../appearance.js";
 import { createAura } from "../aura.js";
+import { breath } from "../breath.js";
 import { createClient } from "../client.js";
 import { heardLength } from "../heard.js";
 import { message } from "../messages.js";
@@ -33,6 +34,7 @@ const settings = {
 applyColours(settings);
 await applyLanguage(settings.pageLanguage);
 fillMessages();
+await breath();
 
 const stage = element("stage", HTMLElement);
 const talkButton = element("talk", HTMLButtonElement);
@@ -102,7 +104,6 @@ const beats = sendBeats(() => (state === "start" ? "attract" : state));
 async function begin() {
   if (opening || talk.handsFree) return;
   opening = true;
-  client.unlock();
   await talk.setHandsFree(true);
   opening = false;
   begun ||= talk.handsFree;
@@ -261,4 +262,5 @@ Object.defineProperty(window, "kiosk", {
   }),
 });
 refresh();
+await breath();
 void begin();
