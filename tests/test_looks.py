@@ -36,7 +36,7 @@ def test_less_than_words_is_looked_at_again(text: str) -> None:
     assert [type(action) for action in again] == [ev.Glance]
 
 
-@pytest.mark.parametrize(("took", "looks"), [(0.0, 8), (0.2, 4), (0.4, 2)])
+@pytest.mark.parametrize(("took", "looks"), [(0.0, 9), (0.2, 4), (0.4, 2)])
 def test_it_is_looked_at_as_often_as_the_machine_can(took: float, looks: int) -> None:
     dialog = answering()
     feed(dialog, ev.SpeechStarted(START))
