@@ -1,7 +1,8 @@
 // @ts-check
 /**
  * Keeps the page's own files for when the server is away. The server always goes first, so that no
- * visitor ever sees old code while it answers; what it says is kept, and shown only where it is silent.
+ * visitor ever sees old code while it answers; what it says is kept, and shown only where it is silent
+ * or takes too long.
  * The interfaces under /v1 and the like are never kept: without the server they fail, as they should.
  */
 
@@ -11,7 +12,14 @@ const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (
 const FILES = /^\/(?:(?:kiosk|styles|words|worklets|icons)\/)?[^/]*$/;
 /** A document is kept in the language it last came in; it is the page's file all the same. */
 const HOW = { ignoreVary: true };
+/** A line that takes so long to answer hangs, and nothing else that is asked for is given as long. */
+const PATIENCE_MS = 5000;
+const HANGING_MS = 500;
+/** A proxy says that the server is not there. */
+const AWAY = new Set([502, 503, 504]);
 const NEVER = /^\/(?:health|ready|metrics|openapi\.json|sw\.js)$/;
+
+let hangs = false;
 
 worker.addEventListener("install", () => void worker.skipWaiting());
 worker.addEventListener("activate", (event) => event.waitUntil(worker.clients.claim()));
@@ -45,15 +53,33 @@ worker.addEventListener("fetch", (event) => {
  */
 async function answer(event, path) {
   const store = await caches.open(STORE);
+  const asked = ask(event, path, store);
+  const patience = new Promise((resolve) => setTimeout(resolve, hangs ? HANGING_MS : PATIENCE_MS));
+  const late = patience.then(async () => {
+    const kept = await store.match(path, HOW);
+    hangs ||= kept !== undefined;
+    return kept ?? asked;
+  });
   try {
-    const response = await fetch(event.request);
-    // Nobody waits for what is written; what breaks off on its way is not kept.
-    if (response.ok && response.type === "basic")
-      event.waitUntil(store.put(path, response.clone()).catch(() => undefined));
-    return response;
+    return await Promise.race([asked, late]);
   } catch (error) {
     const kept = await store.match(path, HOW);
     if (kept) return kept;
     throw error;
   }
+}
+
+/**
+ * What the server says, which is kept; what was kept where only something in front of it answers.
+ * @param {FetchEvent} event
+ * @param {string} path
+ * @param {Cache} store
+ */
+async function ask(event, path, store) {
+  const response = await fetch(event.request);
+  hangs = false;
+  // Nobody waits for what is written; what breaks off on its way is not kept.
+  if (response.ok && response.type === "basic")
+    event.waitUntil(store.put(path, response.clone()).catch(() => undefined));
+  return AWAY.has(response.status) ? ((await store.match(path, HOW)) ?? response) : response;
 }

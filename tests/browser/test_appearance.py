@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -241,6 +242,10 @@ def test_the_page_is_there_when_the_server_is_not(silent: Browser) -> None:
             assert page.evaluate(ASK.format("/v1/voices")) == "nothing", "only files are kept"
             page.keyboard.press("Control+k")
             page.get_by_role("combobox").wait_for()
+
+            with socket.create_server(("127.0.0.1", port)):  # it accepts, and says nothing
+                page.reload()
+                visit.until_running()
 
             serving.enter_context(serve_files(port))
             visit.until("a server", lambda: page.evaluate(ASK.format("/sw.js")) == "something")
