@@ -149,7 +149,7 @@ export function createClient(
     replies.hear(event, conversation);
     switch (event.type) {
       case "response.output_audio.delta":
-        if (speaker.blocked) ports.notify("notice.sound_blocked");
+        if (sound.blocked) ports.notify("notice.sound_blocked");
         return;
       case "session.updated":
         sound.agree(event["session"]);

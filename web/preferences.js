@@ -92,7 +92,9 @@ export function bindPreferences({ settings: sheet, choices, openSettings, speakR
     for (const [name, value] of Object.entries(values)) {
       const control = field(name);
       if (control instanceof HTMLInputElement && control.type === "checkbox") control.checked = value === true;
-      else if (control) choose(control, String(value));
+      else if (control && (control instanceof HTMLSelectElement || control !== document.activeElement)) {
+        choose(control, String(value)); // unless somebody is writing in it
+      }
     }
   }
 

@@ -85,6 +85,11 @@ export function createSound({ send, heard, lost, played, configure, page }, sett
       return speaker.position?.itemId.startsWith(REPLAY) ?? false;
     },
 
+    /** The browser wants a touch before anything sounds; where sound has failed, that has been said. */
+    get blocked() {
+      return speaker.blocked && !failed;
+    },
+
     /** Wake it, inside a gesture. Replies are still written if that fails. */
     unlock() {
       if (!audioAllowed()) return;
