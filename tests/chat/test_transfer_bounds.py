@@ -13,8 +13,8 @@ from chat.errors import ChatError
 from chat.transfer import open_webui, reading
 from chat.transfer.archives import ImportLimits, Uploaded
 from chat.transfer.drafts import Draft
-from chat.transfer.schema import FORMAT
 from chat.transfer.pdf import to_pdf
+from chat.transfer.schema import FORMAT
 from tests.chat.test_transfer_foreign import WEBUI
 from tests.chat.test_transfer_pdf import conversation, said, words
 
