@@ -101,9 +101,8 @@ class Calling:
 def shown(answer: Message, note: ToolAsked | ToolCalled | ToolAnswered) -> dict[str, Any]:
     """A note as pages are told of it."""
     place = {"conversation_id": answer.conversation_id, "message_id": answer.id}
-    match note:
-        case ToolAnswered(call_id, output_id, failed):
-            return {**place, "call_id": call_id, "output_id": output_id, "failed": failed}
-        case ToolAsked(call) | ToolCalled(call):
-            made = {"id": call.id, "name": call.name, "arguments": call.arguments}
-            return {**place, "call": made}
+    if isinstance(note, ToolAnswered):
+        of = {"call_id": note.call_id, "output_id": note.output_id, "failed": note.failed}
+        return {**place, **of}
+    call = note.call
+    return {**place, "call": {"id": call.id, "name": call.name, "arguments": call.arguments}}

@@ -55,8 +55,6 @@ export function createShelf({ parts, open, searching, go, deleted, exportOne, dr
     if (!from && all.length === 0) list.showSkeletons();
     parts.filter.hidden = !tagged;
     parts.filter.textContent = tagged && `${tagged} ×`;
-    parts.archive.textContent = message(archived ? "library.archive.leave" : "library.archive");
-    parts.archive.ariaPressed = String(archived);
     const query = new URLSearchParams({ archived: String(archived), limit: String(PAGE) });
     if (tagged) query.set("tag", tagged);
     try {
@@ -152,6 +150,9 @@ export function createShelf({ parts, open, searching, go, deleted, exportOne, dr
   parts.filter.addEventListener("click", () => only(""));
   parts.archive.addEventListener("click", () => {
     archived = !archived;
+    parts.archive.dataset.message = archived ? "library.archive.leave" : "library.archive";
+    parts.archive.ariaPressed = String(archived);
+    parts.relabel();
     all = [];
     void load();
   });

@@ -127,7 +127,7 @@ function build(side) {
   const toast = make("div", { class: "toast", role: "status" });
   const archive = button("library-archive", "library.archive");
   const transfer = button("library-transfer", "transfer.label");
-  archive.removeAttribute("data-message");
+  archive.ariaPressed = "false";
   side.replaceChildren(
     make("div", { class: "top" }, search, fresh, hidden),
     dates,

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 from fpdf import FPDF
 from fpdf.enums import TextMode, XPos, YPos
 from fpdf.errors import FPDFException
+from fpdf.fonts import TTFFont
 from markdown_it.token import Token
 
 from chat.errors import ChatError
@@ -54,15 +55,15 @@ def to_pdf(conversation: Conversation, messages: Sequence[Message]) -> bytes:
         everything += [message.text, remarks(message)]
         everything += [file.name for file in message.attachments]
         everything += [call.name + call.arguments for call in message.tool_calls]
-    page = _Page(conversation.title, set().union(*everything))
-    page.heading(conversation.title, 18.0)
-    page.note(stamp(conversation.created_at))
-    if conversation.tags:
-        page.note("Tags: " + ", ".join(conversation.tags))
-    for message in branch:
-        _add_message(page, message)
-    page.explain()
-    return page.output()
+    with closing(_Page(conversation.title, set().union(*everything))) as page:
+        page.heading(conversation.title, 18.0)
+        page.note(stamp(conversation.created_at))
+        if conversation.tags:
+            page.note("Tags: " + ", ".join(conversation.tags))
+        for message in branch:
+            _add_message(page, message)
+        page.explain()
+        return page.output()
 
 
 _FIXED = [*SPEAKERS.values(), "0123456789-:UTC· \u2022[]().,+", "abcdefghijklmnopqrstuvwxyz"]
@@ -109,8 +110,8 @@ def _add_blocks(page: _Page, tokens: Sequence[Token]) -> None:  # noqa: PLR0912 
             page.rule()
         elif kind == "table_open":
             rows = []
-        elif kind == "table_close":
-            page.table(rows or [])
+        elif kind == "table_close" and rows:
+            page.table(rows)
             rows = None
         elif kind == "tr_open" and rows is not None:
             rows.append([])
@@ -224,9 +225,7 @@ class _Page:
 
     def table(self, rows: Sequence[Sequence[str]]) -> None:
         """A table; a very wide one as lines."""
-        columns = max(map(len, rows), default=0)
-        if not columns:
-            return
+        columns = max(map(len, rows))
         if columns > MAX_COLUMNS:
             for row in rows:
                 self.paragraph([(" | ".join(row), False, "")])
@@ -253,6 +252,12 @@ class _Page:
     def output(self) -> bytes:
         """The finished document."""
         return bytes(self._pdf.output())
+
+    def close(self) -> None:
+        """Close the files of the fonts, which only a finished document does by itself."""
+        for font in self._pdf.fonts.values():
+            if isinstance(font, TTFFont):
+                font.close()
 
     def _block(self, text: str, *, fill: bool = False) -> None:
         pdf = self._pdf
@@ -313,10 +318,5 @@ def _is_right_to_left(character: str) -> bool:
 
 def _begins_right_to_left(text: str) -> bool:
     """Whether the first letter that has a direction is written from the right."""
-    for character in text:
-        direction = unicodedata.bidirectional(character)
-        if direction in {"R", "AL"}:
-            return True
-        if direction == "L":
-            return False
-    return False
+    directions = map(unicodedata.bidirectional, text)
+    return next((way for way in directions if way in {"R", "AL", "L"}), "L") != "L"

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 
 import pypdf
 import pytest
+from fpdf import FPDF
+from fpdf.errors import FPDFException
 from hypothesis import given, settings
 
 from chat.errors import ChatError
@@ -126,6 +128,31 @@ def test_too_much_is_refused() -> None:
     with pytest.raises(ChatError) as refused:
         to_pdf(conversation(), [said("x" * (pdf.MAX_CHARS + 1))])
     assert refused.value.code == "too_large"
+
+
+def test_what_cannot_be_set_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_narrow(*_given: object, **_options: object) -> None:
+        raise FPDFException("Not enough horizontal space to render a single character")
+
+    monkeypatch.setattr(FPDF, "multi_cell", too_narrow)
+    with pytest.raises(ChatError) as refused:
+        to_pdf(conversation(), [said("words")])
+    assert refused.value.code == "too_large"
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [("123", False), ("12 words שלום", False), ("12 שלום", True), ("كلمة", True)],
+)
+def test_a_block_stands_where_its_first_letter_begins(text: str, right: bool) -> None:
+    places: list[float] = []
+
+    def visit(_text: str, _cm: object, tm: list[float], _font: object, _size: object) -> None:
+        places.append(tm[4])
+
+    page = pypdf.PdfReader(io.BytesIO(to_pdf(conversation(), [said(f"```\n{text}\n```")]))).pages[0]
+    page.extract_text(visitor_text=visit)
+    assert (max(places) > float(page.mediabox.width) / 2) == right
 
 
 @pytest.mark.slow
