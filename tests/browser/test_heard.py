@@ -55,6 +55,6 @@ def test_the_heard_words_are_remembered_and_no_others(house: House, silent: Brow
         assert memory == made[: len(memory)]
         assert len(memory) < len(made), "there was more to say"
         # Recognition may make something of the piece of a word at the end.
-        assert abs(len(memory) - len(sounded)) <= 1, (memory, sounded)
+        assert abs(len(memory) - len(sounded)) <= 1, f"{' '.join(memory)} | {' '.join(sounded)}"
         both = min(len(memory), len(sounded))
         assert jiwer.wer(" ".join(memory[:both]), " ".join(sounded[:both])) <= 0.2
