@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-
-import numpy as np
 import pytest
-import soxr
 from playwright.sync_api import Browser, Playwright
 
 from tests.browser.chromium import Visit, open_chromium, visit_page
 from tests.browser.conftest import CAPITAL, STORY, Clips, House
-from tests.conftest import WEIGHTS
-from voice.audio import HEARD_RATE, Pcm
-from voice.engines import EngineOptions, Stt, load_engine
+from tests.browser.recorder import RECORDER, recorded, transcribe
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.timeout(400)]
 
@@ -119,61 +110,14 @@ def assert_stopped_where_heard(visit: Visit) -> None:
     assert '"status": "cancelled"' in visit.log[stopped]
 
 
-# A second way from whatever goes to the loudspeaker, which keeps it.
-RECORDER = """
-const connect = AudioNode.prototype.connect;
-window.recorded = [];
-AudioNode.prototype.connect = function (to, ...rest) {
-  if (to instanceof AudioDestinationNode) {
-    const tap = to.context.createScriptProcessor(4096, 1, 1);
-    window.rate = to.context.sampleRate;
-    tap.onaudioprocess = ({ inputBuffer }) =>
-      window.recorded.push(...Int16Array.from(inputBuffer.getChannelData(0), (x) => x * 32767));
-    connect.call(this, tap);
-    connect.call(tap, to);
-  }
-  return connect.call(this, to, ...rest);
-};
-"""
-RECORDED = """() => {
-  let bytes = "";
-  for (const byte of new Uint8Array(Int16Array.from(recorded).buffer)) {
-    bytes += String.fromCharCode(byte);
-  }
-  return { rate, pcm: btoa(bytes) };
-}"""
-
-
 def test_what_sounds_is_what_is_written(house: House, silent: Browser) -> None:
-    # Chromium complains of the recorder, which is of an old kind that needs no file of its own.
-    with visit_page(silent, house.url, quiet=False, script=RECORDER) as visit:
+    with visit_page(silent, house.url, script=RECORDER, bypass_csp=True) as visit:
         visit.write(CAPITAL)
         visit.until("played to its end", lambda: len(visit.turns) > 1 and visit.turns[1]["played"])
         assert "Paris" in visit.turns[1]["text"]
         transcript = transcribe(recorded(visit))
         assert "capital of france" in transcript.lower()
         assert "paris" in transcript.lower()
-
-
-def recorded(visit: Visit) -> Pcm:
-    """What went to the loudspeaker (of a visit with `RECORDER`), 16 kHz."""
-    heard = visit.page.evaluate(RECORDED)
-    sound = np.frombuffer(base64.b64decode(heard["pcm"]), np.int16).astype(np.float32) / 32768
-    return soxr.resample(sound, heard["rate"], HEARD_RATE)
-
-
-def transcribe(pcm: Pcm) -> str:
-    """What recognition hears in it; in a thread, since Playwright's loop runs in this one."""
-    with ThreadPoolExecutor(1) as thread:
-        work = thread.submit(lambda: asyncio.run(recogniser().transcribe(pcm, language="en")))
-        return str(work.result().text)
-
-
-@cache
-def recogniser() -> Stt:
-    """Loaded once for all tests of the page."""
-    stt: Stt = load_engine("stt", "faster-whisper", EngineOptions(WEIGHTS, "cpu"))
-    return stt
 
 
 def test_replies_may_be_written_only(house: House, silent: Browser) -> None:
