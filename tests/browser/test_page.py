@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Playwright
 
 from tests.browser.chromium import Visit, open_chromium, visit_page
 from tests.browser.conftest import CAPITAL, STORY, Clips, House
+from tests.browser.mouth import MOUTH, say
 from tests.browser.recorder import RECORDER, recorded, transcribe
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.timeout(400)]
@@ -44,27 +45,36 @@ def test_push_to_talk_is_heard_answered_and_interrupted(
         ]
 
 
-def test_hands_free_is_heard_answered_and_interrupted(
-    house: House, clips: Clips, playwright: Playwright
+def test_hands_free_is_heard_and_answered(house: House, asking: Browser) -> None:
+    with visit_page(asking, house.url) as visit:
+        visit.page.get_by_label("Hands-free").check()
+        assert visit.until_final(0) == CAPITAL
+        visit.until("played to its end", lambda: len(visit.turns) > 1 and visit.turns[1]["played"])
+        assert "Paris" in visit.turns[1]["text"]
+        assert visit.fact("peak") > AUDIBLE
+        visit.until_state("listening")
+
+
+def test_hands_free_is_told_on_over_a_nod_and_interrupted(
+    house: House, clips: Clips, silent: Browser
 ) -> None:
-    with (
-        open_chromium(playwright, clips.free) as browser,
-        visit_page(browser, house.url) as visit,
-    ):
+    with visit_page(silent, house.url, script=MOUTH) as visit:
         visit.page.get_by_label("Hands-free").check()
         visit.until_state("listening")
+        say(visit, clips.story)
         assert "story about a dragon" in visit.until_final(0)
-        visit.until_heard(1, 1.0)
-        assert visit.fact("peak") > AUDIBLE
+        visit.until_heard(1, 0.5)
 
         # Whoever says "I see" is told on.
         started = "input_audio_buffer.speech_started"
-        visit.until("both were noticed", lambda: len(visit.events(started)) == 3)
-        at = visit.turns[1]["playedSeconds"]
-        visit.until_heard(1, at + 2.0)
+        for number in (2, 3):
+            say(visit, clips.nod)
+            visit.until("it was noticed", lambda n=number: len(visit.events(started)) == n)
+            visit.until_heard(1, visit.turns[1]["playedSeconds"] + 1.0)
         assert not visit.turns[1]["interrupted"]
         assert len(visit.events("input_audio_buffer.committed")) == 1
 
+        say(visit, clips.name)
         visit.until("the first reply stopped", lambda: visit.turns[1]["interrupted"])
         assert "your name" in visit.until_final(2)
         heard = visit.turns[1]["playedSeconds"]
