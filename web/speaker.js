@@ -6,7 +6,8 @@ import { BadEvent, WIRE_RATE } from "./protocol.js";
 import { loadWorklet } from "./worklet.js";
 
 const DUCKED = 0.2;
-const STOP_TIMEOUT_MS = 250;
+/** How long the audio thread may take to say where it stopped: while it runs, and while it was stopped. */
+const STOP_TIMEOUT_MS = { running: 1000, other: 250 };
 
 /**
  * Nothing sounds before `unlock` was called inside a user's gesture: browsers insist. What arrives
@@ -211,7 +212,7 @@ export function createSpeaker({ onPlayed, onLevel, onState, onUndecoded }) {
           const late = stops.indexOf(resolve);
           if (late >= 0) stops.splice(late, 1);
           resolve(last && last.itemId === first ? { key: last.itemId, ms: last.ms } : null);
-        }, STOP_TIMEOUT_MS);
+        }, context?.state === "running" ? STOP_TIMEOUT_MS.running : STOP_TIMEOUT_MS.other);
       });
       node.port.postMessage({ type: "stop" });
       const played = await answer;
