@@ -47,10 +47,11 @@ def test_the_heard_words_are_remembered_and_no_others(house: House, silent: Brow
         visit.page.keyboard.press("Escape")
         visit.until("the reply stopped", lambda: visit.turns[1]["interrupted"])
         visit.until_state("ready")
-        done = visit.events("response.done")[0]["response"]
-        memory = words(remembered(visit, done["output"][0]["id"]))
+        # Before the page is sent what it is to play again.
         sound = recorded(visit)
         sounded = words(transcribe(sound))
+        done = visit.events("response.done")[0]["response"]
+        memory = words(remembered(visit, done["output"][0]["id"]))
         made = words(
             "".join(e["delta"] for e in visit.events("response.output_audio_transcript.delta"))
         )

@@ -86,7 +86,7 @@ UNREADABLE = "the language model provider sent something unreadable"
 
 def patience(code: str) -> float:
     """Short only where it is to end: a busy machine may take its time elsewhere."""
-    return 0.3 if code == "llm_timeout" else 20.0
+    return 1.5 if code == "llm_timeout" else 20.0
 
 
 FAULTS: list[tuple[str, Callable[[Shape], Act], int, str, str, str]] = [
