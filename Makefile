@@ -85,6 +85,7 @@ coverage: $(VENV)/.dev models
 	$(BIN)/coverage run -m pytest tests/chat tests/storage tests/providers tests/tools tests/test_chat_*.py \
 	    tests/test_providers_*.py tests/test_scribe.py tests/test_sounds_kept.py
 	$(BIN)/coverage report --fail-under=85
+	$(BIN)/coverage report --fail-under=100 --include="$$($(BIN)/python -m tests.pure)"
 
 # The other frameworks are installed from their locks into data/bench/.
 bench-peers: $(VENV)/.dev models

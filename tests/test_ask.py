@@ -12,7 +12,7 @@ import soundfile
 from click.testing import CliRunner
 
 from tests.test_gateway import running
-from voice.ask import last_voiced, read_sound
+from voice.ask import address_of, last_voiced, read_sound
 from voice.cli import main
 from voice.errors import VoiceError
 from voice.keys import Keys
@@ -71,6 +71,31 @@ def test_the_last_voiced_sample_is_where_the_sound_ends() -> None:
     quiet = np.zeros(24_000, "f4")
     assert last_voiced(np.concatenate((quiet, tone(24_000), quiet))) == 36_000
     assert last_voiced(quiet) == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("http://127.0.0.1:8000", "ws://127.0.0.1:8000/v1/realtime"),
+        ("https://voice.example/", "wss://voice.example/v1/realtime"),
+        ("ws://[::1]:8000", "ws://[::1]:8000/v1/realtime"),
+        (
+            "wss://voice.example/behind/v1/realtime?x=1",
+            "wss://voice.example/behind/v1/realtime?x=1",
+        ),
+    ],
+)
+def test_a_server_is_known_by_what_a_browser_shows_of_it(url: str, address: str) -> None:
+    assert address_of(url) == address
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://127.0.0.1/", "http://[x"])
+def test_what_is_no_address_is_said_in_one_line(tmp_path: Path, url: str) -> None:
+    path = tmp_path / "tone.wav"
+    soundfile.write(path, tone(24_000), 24_000)
+    result = CliRunner().invoke(main, ["ask", str(path), "--url", url])
+    assert result.exit_code == 1
+    assert len(result.output.strip().splitlines()) == 1
 
 
 def test_no_server_is_one_clear_line(tmp_path: Path) -> None:

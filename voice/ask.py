@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 import soundfile
@@ -20,6 +21,8 @@ from voice.protocol import frames
 
 FRAME = SPOKEN_RATE // 50
 """20 ms, what microphones usually deliver."""
+
+PATH = "/v1/realtime"
 
 AUDIBLE = 0.005
 """|sample| above which the answer counts as heard."""
@@ -40,6 +43,19 @@ class Answer:
     def transcript(self) -> str:
         """All that was understood."""
         return " ".join(text for text in self.said.values() if text)
+
+
+def address_of(url: str) -> str:
+    """Where a server that is known by `url` talks: what a browser shows of it will do, too.
+
+    Raises `VoiceError` with code `unreachable` if there can be no such place.
+    """
+    try:
+        scheme, host, path, query, _ = urlsplit(url)
+    except ValueError as error:
+        raise VoiceError(f"no server at {url}: {error}", code="unreachable") from None
+    scheme = {"http": "ws", "https": "wss"}.get(scheme, scheme)
+    return urlunsplit((scheme, host, PATH if path in {"", "/"} else path, query, ""))
 
 
 def read_sound(path: Path) -> Pcm:

@@ -19,8 +19,8 @@ from pydantic import SecretStr
 from models import fetch as fetching
 from models import store
 from models.errors import ModelError
+from voice.ask import address_of, read_sound
 from voice.ask import ask as ask_server
-from voice.ask import read_sound
 from voice.audio import SPOKEN_RATE, Pcm
 from voice.cli_chat import back_up, restore
 from voice.engines import EngineOptions, load_engine
@@ -195,7 +195,9 @@ def revoke_key(key_id: str, data_dir: Path | None) -> None:
 @main.command()
 @click.argument("question", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the answer here.")
-@click.option("--url", help="The server; this machine's if not given.")
+@click.option(
+    "--url", help="The server, as http://host:port or ws://...; this machine's if not given."
+)
 @click.option(
     "--key-file",
     type=click.File(),
@@ -212,8 +214,8 @@ def ask(
     users of a machine can read the command lines of its programs.
     """
     pcm = read_sound(question)
-    url = url or f"ws://127.0.0.1:{read_settings().port}/v1/realtime"
-    answer = asyncio.run(ask_server(url, pcm, key=read_key(key_file)))
+    address = address_of(url or f"ws://127.0.0.1:{read_settings().port}")
+    answer = asyncio.run(ask_server(address, pcm, key=read_key(key_file)))
     if output is not None:
         write_sound(output, answer.pcm)
     seconds = len(answer.pcm) / SPOKEN_RATE
