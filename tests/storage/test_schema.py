@@ -19,7 +19,7 @@ from chat.storage.database import Database, connect, read_url
 from chat.storage.migrate import migrate
 from chat.storage.records import NewMessage
 from chat.storage.schema import metadata
-from tests.databases import postgresql_url
+from tests.databases import opened, postgresql_url
 
 
 @pytest.fixture
@@ -89,6 +89,13 @@ async def test_sqlites_search_is_made_alike_by_both(tmp_path: Path) -> None:
     await storage.close()
     assert len(found[0]) == 8
     assert found[0] == found[1]
+
+
+async def test_postgresqls_search_has_no_list_to_read_through(tmp_path: Path) -> None:
+    query = text("SELECT reloptions FROM pg_class WHERE relname LIKE 'ix%words' AND relkind = 'i'")
+    async with opened("postgresql", tmp_path) as storage, storage.disk.read() as connection:
+        options = [row.reloptions for row in await connection.execute(query)]
+    assert options == [["fastupdate=off"]] * 2
 
 
 async def test_every_reference_and_every_time_has_an_index(storage: Storage) -> None:
