@@ -80,7 +80,7 @@ async def test_nobody_listens() -> None:
 
 
 async def test_hangs_before_the_headers() -> None:
-    async with served(Exchange.hang, first_token_timeout=0.2) as (provider, stub):
+    async with served(Exchange.hang, first_token_timeout=1.0) as (provider, stub):
         text, error = await failure(provider)
         assert (text, error.code) == ("", "llm_timeout")
         await stub.exchanges[0].gone.wait()
@@ -93,7 +93,7 @@ async def test_stalls_before_the_first_token() -> None:
         await exchange.raw(": a comment does not count\n\n")
         await exchange.hang()
 
-    async with served(stall, first_token_timeout=0.2) as (provider, stub):
+    async with served(stall, first_token_timeout=1.0) as (provider, stub):
         text, error = await failure(provider)
         assert (text, error.code) == ("", "llm_timeout")
         await stub.exchanges[0].gone.wait()
@@ -105,7 +105,7 @@ async def test_stalls_in_mid_stream() -> None:
         await exchange.text("One, two")
         await exchange.hang()
 
-    async with served(stall, between_tokens_timeout=0.2) as (provider, stub):
+    async with served(stall, between_tokens_timeout=1.0) as (provider, stub):
         text, error = await failure(provider)
         assert (text, error.code) == ("One, two", "llm_timeout")
         await stub.exchanges[0].gone.wait()
@@ -116,11 +116,11 @@ async def test_slow_tokens_are_no_stall() -> None:
         await exchange.head()
         for word in ("a", "b", "c", "d"):
             await exchange.text(word)
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.4)
         await exchange.reason("length")
         await exchange.done()
 
-    async with served(crawl, first_token_timeout=0.5, between_tokens_timeout=0.5) as (provider, _):
+    async with served(crawl, first_token_timeout=1.5, between_tokens_timeout=1.5) as (provider, _):
         deltas = await collect(provider)
     assert deltas == [*map(TextDelta, "abcd"), Finished("length")]
 
