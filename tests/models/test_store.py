@@ -9,9 +9,9 @@ import pytest
 
 from models import store
 from models.manifest import Manifest, load_manifest
-from tests import local_registry as local
+from tests.models import local_registry as local
 
-WEIGHTS = Path(__file__).parent.parent / "data" / "models"
+WEIGHTS = Path(__file__).parents[2] / "data" / "models"
 
 
 @pytest.fixture

@@ -17,12 +17,12 @@ from models import store
 from models.fetch import fetch
 from models.manifest import Manifest, load_manifest
 from models.progress import Silent
-from tests import local_registry as local
-from tests.local_registry import Registry
+from tests.models import local_registry as local
+from tests.models.local_registry import Registry
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 FETCH = """
 import sys

@@ -7,66 +7,20 @@ import io
 import os
 import shutil
 from collections import namedtuple
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from models import store
-from models.errors import ModelError
 from models.fetch import Report, fetch
-from models.manifest import Manifest, load_manifest
-from models.progress import Lines, Silent, progress_on
-from tests import local_registry as local
-from tests.local_registry import Registry
+from models.manifest import Manifest
+from models.progress import Lines, progress_on
+from tests.models import local_registry as local
+from tests.models.fetching import leftovers, refused, run
+from tests.models.local_registry import Registry
 
 EVERYTHING = ("starter", "large")
-
-
-@pytest.fixture
-def registry() -> Iterator[Registry]:
-    with local.serving(Registry()) as registry:
-        yield registry
-
-
-@pytest.fixture
-def manifest(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Manifest:
-    for name, value in local.variables(registry).items():
-        monkeypatch.setenv(name, value)
-    return written(tmp_path, local.fill(registry))
-
-
-@pytest.fixture(autouse=True)
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Nobody waits in these tests; what would have been waited is listed."""
-    waited: list[float] = []
-    monkeypatch.setattr("models.download.time.sleep", waited.append)
-    return waited
-
-
-@pytest.fixture
-def weights(tmp_path: Path) -> Path:
-    return tmp_path / "weights"
-
-
-def written(folder: Path, text: str) -> Manifest:
-    path = folder / "manifest.toml"
-    path.write_text(text)
-    return load_manifest(path)
-
-
-def run(weights: Path, manifest: Manifest, sets: tuple[str, ...] | None = None) -> Report:
-    return fetch(weights, sets, manifest=manifest, progress=Silent())
-
-
-def refused(weights: Path, manifest: Manifest, sets: tuple[str, ...] | None = None) -> ModelError:
-    with pytest.raises(ModelError) as caught:
-        run(weights, manifest, sets)
-    return caught.value
-
-
-def leftovers(weights: Path) -> set[str]:
-    return {path.suffix for path in (weights / store.WORK).iterdir()} - {""}
+pytestmark = pytest.mark.usefixtures("pauses")
 
 
 # The good way
