@@ -2,27 +2,15 @@
 
 import pytest
 
-from chat.providers import ChatOptions
+from tests.replies import planned
 from voice.errors import BadEvent
-from voice.events import Rev
 from voice.memory import Memory
-from voice.response import Plan, Reply
+from voice.response import Reply
 
 
 def spoken(memory: Memory, seconds: float) -> Reply:
     """A reply of so many seconds, let out whole and in the conversation."""
-    plan = Plan(
-        rev=Rev(1, 0),
-        messages=[],
-        options=ChatOptions(),
-        modality="audio",
-        voice="af_heart",
-        language="en",
-        speed=1.0,
-        conversation_id="conv",
-        previous_item_id=None,
-    )
-    reply = Reply(plan, text="Good morning.", seconds=seconds, open=True)
+    reply = Reply(planned(), text="Good morning.", seconds=seconds, open=True)
     reply.released.set()
     memory.remember(reply)
     return reply

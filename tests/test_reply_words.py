@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chat.providers import ChatOptions, Delta, Finished, TextDelta
+from chat.providers import Delta, Finished, TextDelta
+from tests.replies import planned
 from voice.audio import SPOKEN_RATE
 from voice.engines import Speech, Word
-from voice.events import Rev
 from voice.protocol import server as wire
 from voice.reply import respond
-from voice.response import Plan, Reply
+from voice.response import Reply
 
 
 class Pieces:
@@ -47,18 +47,7 @@ async def said(tts: Any) -> list[wire.ServerEvent]:
     async def room() -> None:
         pass
 
-    plan = Plan(
-        rev=Rev(1, 0),
-        messages=[],
-        options=ChatOptions(),
-        modality="audio",
-        voice="v",
-        language="en-US",
-        speed=1.0,
-        conversation_id=None,
-        previous_item_id=None,
-    )
-    reply = Reply(plan)
+    reply = Reply(planned())
     await respond(reply, ask=ask, tts=tts, emit=emit, room=room)
     assert reply.words[-1].end <= reply.seconds
     return events
