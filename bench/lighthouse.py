@@ -102,17 +102,23 @@ def measure(url: str, form: str, report: Path) -> dict[str, float]:
 def blocking(events: Sequence[dict[str, Any]], slower: float) -> float:
     """What tasks of the page's main thread, after its first contentful paint, have beyond 50 ms of
     processor time each on a machine that is so many times slower; in ms.
+
+    Raises `ValueError` where the browser counted no processor time.
     """
     paint = next(event for event in events if event["name"] == "firstContentfulPaint")
     thread = (paint["pid"], paint["tid"])
-    tasks: list[float] = [
-        slower * event.get("tdur", 0) / 1000
+    tasks = [
+        event
         for event in events
         if event["name"] in TASKS
         and (event["pid"], event["tid"]) == thread
         and event["ts"] >= paint["ts"]
     ]
-    return sum(max(0.0, task - LONG_MS) for task in tasks)
+    if not any("tdur" in task for task in tasks):
+        raise ValueError("the trace has no processor times")
+    # A task too short to be counted has none.
+    taken = [slower * task.get("tdur", 0) / 1000 for task in tasks]
+    return sum(max(0.0, ms - LONG_MS) for ms in taken)
 
 
 if __name__ == "__main__":
