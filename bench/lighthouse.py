@@ -117,7 +117,7 @@ def blocking(events: Sequence[dict[str, Any]], slower: float) -> float:
     if not any("tdur" in task for task in tasks):
         raise ValueError("the trace has no processor times")
     # A task too short to be counted has none.
-    taken = [slower * task.get("tdur", 0) / 1000 for task in tasks]
+    taken: list[float] = [slower * task.get("tdur", 0) / 1000 for task in tasks]
     return sum(max(0.0, ms - LONG_MS) for ms in taken)
 
 
