@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 FILE = Path(__file__).parents[1] / "pyproject.toml"
-CONTRACTS = ("what the chat decides is pure", "so are the forms that conversations come and go in")
+CONTRACTS = ("what the chat decides is pure", "so are the forms that")
 
 
 def files() -> list[str]:

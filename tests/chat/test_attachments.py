@@ -9,6 +9,7 @@ import zlib
 from datetime import timedelta
 from pathlib import Path
 
+import pypdf
 import pytest
 from fpdf import FPDF
 from hypothesis import given, settings
@@ -176,6 +177,22 @@ def test_damaged_pdfs_give_an_error_or_words(noise: bytes, data: st.DataObject) 
         examine_pdf(whole[:at] + noise + whole[at + len(noise) :], Limits())
     except ChatError as error:
         assert error.code == "attachment_unreadable"
+
+
+def test_what_takes_too_much_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    image, document = picture("PNG"), pdf("words")
+
+    def burst(*_given: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Image, "thumbnail", burst)
+    monkeypatch.setattr(pypdf.PageObject, "extract_text", burst)
+    with pytest.raises(ChatError) as refused:
+        examine_image(image, Limits())
+    assert refused.value.code == "attachment_too_large"
+    with pytest.raises(ChatError, match="memory") as refused:
+        examine_pdf(document, Limits())
+    assert refused.value.code == "attachment_unreadable"
 
 
 def test_a_protected_pdf_is_refused() -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 import json
+import zipfile
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chat.errors import ChatError
 from chat.transfer import open_webui, reading
-from chat.transfer.archives import ImportLimits, Uploaded
+from chat.transfer.archives import ImportLimits, Uploaded, open_upload
 from chat.transfer.drafts import Draft
 from chat.transfer.pdf import to_pdf
 from chat.transfer.schema import FORMAT
@@ -75,6 +77,30 @@ def test_files_that_are_no_objects_and_voices_that_are_nobodys_are_left_out() ->
     (draft,) = read([strange])
     assert draft.messages[0].message.text == "Which bird?\n\n[image]\n\n[file: n.pdf]"
     assert "A jay" not in [item.message.text for item in draft.messages]
+
+
+def test_files_that_are_not_in_the_upload_are_not_found(tmp_path: Path) -> None:
+    alone = tmp_path / "conversations.json"
+    alone.write_text("[]")
+    packed = tmp_path / "export.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("conversations.json", "[]")
+    for path in (alone, packed):
+        with open_upload(path, LIMITS) as uploaded, pytest.raises(ChatError) as refused:
+            uploaded.read("attachments/a.png", 10)
+        assert refused.value.code == "not_found"
+
+
+def test_two_files_of_an_archive_in_one_place_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("conversations.json", "[]")
+        again = copy.copy(archive.infolist()[0])
+        again.filename = "conversations-1.json"
+        archive.filelist.append(again)
+    with pytest.raises(ChatError, match="overlap") as refused, open_upload(path, LIMITS):
+        pass
+    assert refused.value.code == "import_malformed"
 
 
 def test_rules_soft_breaks_and_wide_tables_are_set() -> None:
