@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -214,6 +215,9 @@ def serve_files(port: int) -> Iterator[None]:
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
+        while not server.started:
+            assert thread.is_alive(), "it did not start"
+            time.sleep(0.01)
         yield
     finally:
         server.should_exit = True
