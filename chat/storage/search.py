@@ -13,11 +13,13 @@ from sqlalchemy import (
     Text,
     cast,
     column,
+    func,
     literal,
     literal_column,
     null,
     select,
     table,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import TSQUERY
 
@@ -31,6 +33,8 @@ from chat.storage.schema import conversations, messages
 from chat.storage.words import Term, marked, query_of, read_query
 
 MAX_QUERY = 500
+FEW = 1000
+"""So many matches are gathered and sorted; where there are more, walking back soon meets some."""
 _C = conversations.c
 _M = messages.c
 
@@ -81,7 +85,7 @@ async def search(
                 statement = statement.where(created_at < until)
             if archived is not None:
                 statement = statement.where(_C.archived.is_(archived))
-            found += await connection.execute(statement.order_by(place.desc()).limit(left))
+            found += await connection.execute(_last(database, statement, place, left))
         more = None
         if len(found) > limit:
             last = found[limit - 1]
@@ -129,6 +133,25 @@ def _statement(
     index = table(name, column("rowid", BigInteger), column(name, Text))
     query = query.join(index, index.c.rowid == rows.c.row)
     return query.where(index.c[name].match(wanted)), index.c.rowid, rows.c.created_at
+
+
+def _last(
+    database: Database, statement: Select[Any], place: ColumnElement[int], wanted: int
+) -> Select[Any]:
+    """The `wanted` matches that were stored last, the last one first.
+
+    PostgreSQL knows how frequent the most common words are. For all others it assumes a frequency
+    that may be a thousand times too high, and then walks back through the messages of everybody
+    until it has met enough. So a few matches are looked up in the index first, whichever: most
+    often they are all there are, and otherwise the word is common enough to walk.
+    """
+    if database.dialect != "postgresql":
+        return statement.order_by(place.desc()).limit(wanted)
+    few = statement.limit(FEW + 1).cte("few")
+    all_of_them = select(func.count()).select_from(few).scalar_subquery() <= FEW
+    walked = statement.where(~all_of_them).order_by(place.desc()).limit(wanted).subquery()
+    both = union_all(select(few).where(all_of_them), select(walked)).subquery()
+    return select(both).order_by(both.c.row.desc()).limit(wanted)
 
 
 def _hit(storage: Storage, owner: str, row: Any, terms: Sequence[Term]) -> SearchHit:

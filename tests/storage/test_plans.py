@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import event, text
 
 from bench.library import OWNER, fill
 from chat.storage import Storage, conversations, messages, search
 from chat.storage.records import NewMessage
+from tests.databases import opened
 
 ONE = "conv_000007"
 ASKED: dict[str, Callable[[Storage, str], Awaitable[object]]] = {
@@ -27,7 +31,9 @@ ASKED: dict[str, Callable[[Storage, str], Awaitable[object]]] = {
 }
 
 
-async def plans(storage: Storage, ask: Callable[[], Awaitable[object]]) -> list[str]:
+async def plans(
+    storage: Storage, ask: Callable[[], Awaitable[object]], explain: str = "EXPLAIN"
+) -> list[str]:
     """How the database carries out each statement of it."""
     seen: list[tuple[str, Any]] = []
 
@@ -50,7 +56,7 @@ async def plans(storage: Storage, ask: Callable[[], Awaitable[object]]) -> list[
             # index can be used at all.
             await connection.execute(text("SET LOCAL enable_seqscan = off"))
         for statement, parameters in seen:
-            how = "EXPLAIN" if postgresql else "EXPLAIN QUERY PLAN"
+            how = explain if postgresql else "EXPLAIN QUERY PLAN"
             found.append(await connection.run_sync(plan_of, f"{how} {statement}", parameters))
     return found
 
@@ -74,3 +80,17 @@ async def test_nothing_reads_a_whole_table(storage: Storage) -> None:
                 whole = (f"SCAN {table}\n", f"Seq Scan on {table} ")
                 assert not any(words in f"{plan}\n" for words in whole), f"{name}:\n{plan}"
             assert "index" in plan.lower(), f"{name}:\n{plan}"
+
+
+async def test_postgresql_walks_for_words_that_are_frequent_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "FEW", 20)
+    async with opened("postgresql", tmp_path) as storage:
+        await fill(storage, 0, 60, 4, random.Random(1))
+        for query, walks in (("needle ", False), ("the ", True)):
+            ask = partial(search.search, storage, OWNER, query)
+            *_, plan = await plans(storage, ask, "EXPLAIN (ANALYZE)")
+            reads = [line for line in plan.splitlines() if " on messages " in line]
+            assert len(reads) == 2, plan
+            assert ("never executed" not in reads[-1]) == walks, plan

@@ -148,3 +148,23 @@ async def test_the_longest_message_can_be_stored_and_found(storage: Storage) -> 
     await say(storage, words, "x" * 1_000_000)
     assert len(await find(storage, "w16000 ")) == 1
     assert await find(storage, "w17000 ") == []
+
+
+@pytest.mark.parametrize("few", [0, 8, 9])
+async def test_frequent_words_are_found_in_the_same_order(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(search, "FEW", few)
+    await say(storage, *(f"fox {n}" for n in range(9)))
+    await say(storage, "fox of another", owner="another")
+    found: list[str] = []
+    cursor = None
+    while True:
+        page = await search.search(storage, ME, "fox ", limit=4, cursor=cursor)
+        found += [shown(hit) for hit in page.hits]
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert found == [f"[fox] {n}" for n in reversed(range(9))]
+    days = {"since": DAY + timedelta(days=3), "until": DAY + timedelta(days=5)}
+    assert await find(storage, "fox ", **days) == ["[fox] 4", "[fox] 3"]
