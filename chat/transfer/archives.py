@@ -121,9 +121,9 @@ def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, max_bytes: int) -> 
     if info.file_size > max_bytes:
         raise _too_large(max_bytes)
     try:
-        # No more is unpacked than the size that was looked at: what has more is damaged.
+        # Without a bound more would be unpacked than the size that was looked at, and dropped then.
         with archive.open(info) as member:
-            return member.read()
+            return member.read(info.file_size + 1)
     except _UNREADABLE as error:
         why = "it is encrypted" if info.flag_bits & 1 else str(error)
         raise ChatError("import_malformed", f"{info.filename[:150]}: {why}") from None

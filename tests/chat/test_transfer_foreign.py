@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -352,9 +353,13 @@ def test_archives_that_swell_are_refused(tmp_path: Path) -> None:
     data = bytearray(archived(data=b" " * 5_000_000))
     at = data.index(b"PK\x01\x02") + 24
     data[at : at + 4] = (10).to_bytes(4, "little")
+    tracemalloc.start()
     with pytest.raises(ChatError) as found:
         read(tmp_path / "x", bytes(data), limits)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
     assert found.value.code in {"import_malformed", "import_unknown", "import_too_large"}
+    assert most < 1_000_000
     with refused("import_too_large"):
         read(tmp_path / "x", archived(a=b"", b=b""), ImportLimits(max_members=2))
 
