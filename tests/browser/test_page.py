@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Browser, Playwright
 
@@ -14,6 +16,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.timeout(400)]
 
 AUDIBLE = 0.05
 """A peak that silence and noise never have; replies have 0.3 and more."""
+REPORTED_MS = 500
+"""Of a reply's sound, between two of the page's reports of how far it is, and a report's way."""
 
 
 def test_push_to_talk_is_heard_answered_and_interrupted(
@@ -66,10 +70,8 @@ def test_hands_free_is_told_on_over_a_nod_and_interrupted(
         visit.until_heard(1, 0.5)
 
         # Whoever says "I see" is told on.
-        started = "input_audio_buffer.speech_started"
-        for number in (2, 3):
-            say(visit, clips.nod)
-            visit.until("it was noticed", lambda n=number: len(visit.events(started)) == n)
+        for _ in range(2):
+            say_until_noticed(visit, clips.nod)
             visit.until_heard(1, visit.turns[1]["playedSeconds"] + 1.0)
         assert not visit.turns[1]["interrupted"]
         assert len(visit.events("input_audio_buffer.committed")) == 1
@@ -85,6 +87,19 @@ def test_hands_free_is_told_on_over_a_nod_and_interrupted(
         first = visit.events("response.done")[0]["response"]
         assert first["status_details"]["reason"] == "turn_detected"
         assert len(visit.events("input_audio_buffer.committed")) == 2
+
+
+def say_until_noticed(visit: Visit, clip: Path) -> None:
+    """Say it again if nobody minds: so little may be taken for a piece of the reply's own echo."""
+    started = "input_audio_buffer.speech_started"
+    before = len(visit.events(started))
+    for _ in range(10):
+        say(visit, clip)
+        for _ in range(80):
+            if len(visit.events(started)) > before:
+                return
+            visit.page.wait_for_timeout(50)
+    raise AssertionError(f"never noticed\n{visit.story()}")
 
 
 def test_typed_is_answered_and_interrupted(house: House, silent: Browser) -> None:
@@ -115,8 +130,15 @@ def assert_stopped_where_heard(visit: Visit) -> None:
     # Where synthesis had fallen behind, all there was of it may have sounded, but before the stop.
     stopped = next(at for at, line in enumerate(visit.log) if '"type": "response.done"' in line)
     item = visit.events("response.output_item.added")[0]["item"]["id"]
-    after = [line for line in visit.log[stopped:] if "buffer.played" in line and item in line]
-    assert not any('"done": true' in line for line in after), "it sounded on to its end"
+    before, after = (
+        [
+            int(line.split('"audio_end_ms": ')[1].split(",")[0])
+            for line in lines
+            if "buffer.played" in line and item in line
+        ]
+        for lines in (visit.log[:stopped], visit.log[stopped:])
+    )
+    assert max(after, default=0) <= max(before) + REPORTED_MS, "it sounded on"
     assert '"status": "cancelled"' in visit.log[stopped]
 
 
