@@ -76,7 +76,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 @dataclass(frozen=True)
 class Clips:
-    """WAV files: microphones, which begin when a page opens them, and what a test says itself."""
+    """Microphones: WAV files that begin when a page opens its microphone."""
 
     pressed: Path
     """For push-to-talk: STORY, then NAME over and over."""
@@ -84,9 +84,8 @@ class Clips:
     """How long STORY takes in it, with the silence around it."""
     name_seconds: float
     """How long NAME takes in it, with the silence before the next."""
-    story: Path
-    nod: Path
-    name: Path
+    free: Path
+    """For hands-free: STORY, "I see" twice over the answer, and 20 s after STORY, NAME."""
     capital: Path
     capital_seconds: float
     silence: Path
@@ -98,14 +97,15 @@ def clips(speak: Speak, tmp_path_factory: pytest.TempPathFactory) -> Clips:
     story = speak(STORY, before=0.5, after=0.4)
     name = speak(NAME, before=0.3, after=0.7)
     nod = speak("I see.", before=0.1, after=0.1)
+    nod_seconds = soundfile.info(nod).duration
     capital = speak(CAPITAL, before=0.5, after=0.4)
     return Clips(
         pressed=write_timeline(folder / "pressed.wav", story, 3.0, *([name] * 60)),
         story_seconds=soundfile.info(story).duration,
         name_seconds=soundfile.info(name).duration,
-        story=story,
-        nod=nod,
-        name=name,
+        free=write_timeline(
+            folder / "free.wav", 1.0, story, 9.0, nod, 3.0, nod, 20.0 - 12.0 - 2 * nod_seconds, name
+        ),
         capital=capital,
         capital_seconds=soundfile.info(capital).duration,
         silence=write_timeline(folder / "silence.wav", 5.0),
