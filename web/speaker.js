@@ -207,10 +207,9 @@ export function createSpeaker({ onPlayed, onLevel, onState, onUndecoded }) {
       if (!node) return first === undefined ? null : { itemId: first, ms: 0 };
       const answer = new Promise((/** @type {(p: { key: string, ms: number } | null) => void} */ resolve) => {
         stops.push(resolve);
-        // A suspended audio thread may not answer: then its last report has to do.
+        // A suspended audio thread may not answer: then its last report has to do. Its answer keeps its place,
+        // or the next stop would be given it.
         setTimeout(() => {
-          const late = stops.indexOf(resolve);
-          if (late >= 0) stops.splice(late, 1);
           resolve(last && last.itemId === first ? { key: last.itemId, ms: last.ms } : null);
         }, context?.state === "running" ? STOP_TIMEOUT_MS.running : STOP_TIMEOUT_MS.other);
       });

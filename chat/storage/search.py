@@ -140,10 +140,10 @@ def _last(
 ) -> Select[Any]:
     """The `wanted` matches that were stored last, the last one first.
 
-    PostgreSQL knows how frequent the most common words are. For all others it assumes a frequency
-    that may be a thousand times too high, and then walks back through the messages of everybody
-    until it has met enough. So a few matches are looked up in the index first, whichever: most
-    often they are all there are, and otherwise the word is common enough to walk.
+    PostgreSQL knows how frequent the most common words are. Of any other it may assume that it is
+    in one row of two hundred (`DEFAULT_TS_MATCH_SEL`), and then walks back through the messages of
+    everybody until it has met enough. So a few matches are looked up in the index first, whichever:
+    most often they are all there are, and otherwise the word is common enough to walk.
     """
     if database.dialect != "postgresql":
         return statement.order_by(place.desc()).limit(wanted)

@@ -30,8 +30,10 @@ const { connect } = AudioNode.prototype;
 const keepers = new WeakMap();
 window.recorded = [];
 AudioWorklet.prototype.addModule = async function (...given) {
-  const url = URL.createObjectURL(new Blob([KEEPER], { type: "text/javascript" }));
-  if (!keepers.has(this)) keepers.set(this, addModule.call(this, url));
+  if (!keepers.has(this)) {
+    const url = URL.createObjectURL(new Blob([KEEPER], { type: "text/javascript" }));
+    keepers.set(this, addModule.call(this, url));
+  }
   await keepers.get(this);
   return addModule.apply(this, given);
 };
@@ -53,8 +55,6 @@ RECORDED = """() => {
   }
   return { rate, pcm: btoa(bytes) };
 }"""
-
-
 LEAST_GAP_SECONDS = 0.01
 
 

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -101,18 +100,9 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
 
 
 @pytest.fixture
-def registry() -> Iterator[Registry]:
-    with local.serving(Registry()) as registry:
-        yield registry
-
-
-@pytest.fixture
-def manifest(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name, value in local.variables(registry).items():
-        monkeypatch.setenv(name, value)
-    path = tmp_path / "manifest.toml"
-    path.write_text(local.fill(registry))
-    return path
+def manifest(manifest: Manifest, tmp_path: Path) -> Path:
+    """Its file, for a process of its own."""
+    return tmp_path / "manifest.toml"
 
 
 def start(code: str, weights: Path, manifest: Path) -> subprocess.Popen[str]:
